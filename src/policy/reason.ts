@@ -1,0 +1,205 @@
+/**
+ * Owns: every reason we give, in one table: its verdict, status, RFC 9209 error, and the words for people.
+ * Never: renders a page. docs/reasons.md is made from this table; a test keeps them equal.
+ */
+import type { Action } from './verdict.ts'
+
+export type Language = 'sv' | 'en'
+
+interface ReasonText {
+  /** What happened, as a heading. */
+  readonly title: string
+  /** What it means and what to do next, in one or two plain sentences. */
+  readonly body: string
+}
+
+export interface ReasonEntry {
+  /** The verdict that carries it; `fail` for what goes wrong on the way to the origin after `allow`. */
+  readonly action: Action | 'fail'
+  /** HTTP status of our answer; 0 where the request goes on. */
+  readonly status: number
+  /** Error type of RFC 9209 section 2.3, for Proxy-Status; empty where none fits. */
+  readonly proxyError: string
+  readonly sv: ReasonText
+  readonly en: ReasonText
+}
+
+const goesOn = (sv: string, en: string): ReasonEntry => ({
+  action: 'allow',
+  status: 0,
+  proxyError: '',
+  sv: { title: 'Tillåtet', body: sv },
+  en: { title: 'Allowed', body: en },
+})
+
+/** A request that no honest client sends; the words say what is wrong with it. */
+const malformed = (status: number, sv: string, en: string): ReasonEntry => ({
+  action: 'refuse',
+  status,
+  proxyError: 'http_request_error',
+  sv: {
+    title: 'Begäran går inte att tolka',
+    body: `${sv} Prova igen, eller kontakta IT-supporten.`,
+  },
+  en: { title: 'The request cannot be understood', body: `${en} Try again, or ask IT support.` },
+})
+
+const entry = (
+  action: ReasonEntry['action'],
+  status: number,
+  proxyError: string,
+  texts: { sv: [string, string]; en: [string, string] },
+): ReasonEntry => ({
+  action,
+  status,
+  proxyError,
+  sv: { title: texts.sv[0], body: texts.sv[1] },
+  en: { title: texts.en[0], body: texts.en[1] },
+})
+
+export const REASONS = {
+  // The request itself (rule 1)
+  'request-line': malformed(400, 'Första raden är fel.', 'Its first line is wrong.'),
+  'request-line-too-long': malformed(414, 'Adressen är för lång.', 'The address is too long.'),
+  'head-too-large': malformed(431, 'Rubrikerna är för stora.', 'Its header fields are too large.'),
+  'header-malformed': malformed(400, 'En rubrik är fel.', 'A header field is wrong.'),
+  'framing-conflict': malformed(
+    400,
+    'Det är oklart var den slutar.',
+    'It is unclear where the request ends.',
+  ),
+  'body-malformed': malformed(400, 'Innehållet är fel delat.', 'Its content is framed wrongly.'),
+  'version-unsupported': malformed(
+    505,
+    'Sluss talar HTTP/1.0 och HTTP/1.1.',
+    'Sluss speaks HTTP/1.0 and HTTP/1.1.',
+  ),
+  'target-form': malformed(
+    400,
+    'Detta är en proxy: adressen måste vara fullständig.',
+    'This is a proxy: the address must be complete.',
+  ),
+  'scheme-unsupported': malformed(
+    400,
+    'Bara http:// och CONNECT går genom proxyn.',
+    'Only http:// and CONNECT go through the proxy.',
+  ),
+  'host-malformed': malformed(400, 'Värdnamnet är fel.', 'The host name is wrong.'),
+  'host-mismatch': malformed(
+    400,
+    'Host säger något annat än adressen.',
+    'Host and the address do not agree.',
+  ),
+  'userinfo-forbidden': malformed(
+    400,
+    'Användarnamn får inte stå i adressen.',
+    'A user name may not stand in the address.',
+  ),
+  'expectation-unsupported': malformed(
+    417,
+    'Det som väntas i Expect stöds inte.',
+    'What it expects is not supported.',
+  ),
+  'head-timeout': malformed(408, 'Den kom inte fram i tid.', 'It did not arrive in time.'),
+  'port-forbidden': entry('refuse', 403, 'http_request_denied', {
+    sv: ['Porten är inte tillåten', 'Webbplatser nås bara på de portar som IT har öppnat.'],
+    en: ['The port is not allowed', 'Sites are reached only on the ports that IT has opened.'],
+  }),
+  'loop-detected': entry('refuse', 508, 'proxy_loop_detected', {
+    sv: ['Begäran går runt', 'Den har redan gått genom den här proxyn. Kontakta IT-supporten.'],
+    en: ['The request goes in a circle', 'It has passed this proxy before. Ask IT support.'],
+  }),
+  // Who and where (rules 2 and 3)
+  'zone-unknown': entry('refuse', 403, 'http_request_denied', {
+    sv: [
+      'Datorns adress är okänd',
+      'Adressen hör inte till någon del av nätet. Kontakta IT-supporten.',
+    ],
+    en: ['Your computer is unknown', 'Its address is in no part of the network. Ask IT support.'],
+  }),
+  'credentials-missing': entry('challenge', 407, '', {
+    sv: ['Logga in', 'Internet nås med ditt användarnamn och lösenord.'],
+    en: ['Sign in', 'The internet is reached with your user name and password.'],
+  }),
+  'credentials-wrong': entry('challenge', 407, '', {
+    sv: ['Inloggningen stämmer inte', 'Användarnamnet eller lösenordet är fel. Prova igen.'],
+    en: ['The sign-in is wrong', 'The user name or the password is wrong. Try again.'],
+  }),
+  'credentials-unavailable': entry('challenge', 407, '', {
+    sv: ['Inloggningen kan inte prövas nu', 'Prova igen om en stund, eller kontakta IT-supporten.'],
+    en: ['The sign-in cannot be checked now', 'Try again in a while, or ask IT support.'],
+  }),
+  // Sites (rules 4 to 7)
+  'never-block': goesOn('Får aldrig stoppas.', 'May never be refused.'),
+  'category-blocked': entry('block', 403, 'http_request_denied', {
+    sv: ['Webbplatsen är stoppad', 'Kommunen har beslutat att stoppa den här sortens webbplatser.'],
+    en: ['This site is refused', 'The municipality has decided to refuse sites of this kind.'],
+  }),
+  'zone-unmetered': goesOn('Här räknas inga minuter.', 'No minutes are counted here.'),
+  exempt: goesOn('Undantag i registret.', 'Exempt by the register.'),
+  background: goesOn('Bakgrund, räknas inte.', 'In the background, not counted.'),
+  'minutes-left': goesOn('Minuter kvar i dag.', 'Minutes left today.'),
+  'minutes-spent': entry('spent', 403, 'http_request_denied', {
+    sv: ['Dagens minuter är slut', 'Dina minuter för sociala medier är slut för i dag.'],
+    en: ["Today's minutes are used", 'Your minutes of social media are used for today.'],
+  }),
+  default: goesOn('Ingen regel stoppar.', 'No rule refuses it.'),
+  // Ourselves
+  'address-forbidden': entry('refuse', 403, 'destination_ip_prohibited', {
+    sv: ['Adressen är inte tillåten', 'Namnet leder till en intern adress som proxyn inte når.'],
+    en: [
+      'The address is not allowed',
+      'The name leads to an internal address, out of bounds here.',
+    ],
+  }),
+  'log-unavailable': entry('refuse', 503, 'proxy_internal_error', {
+    sv: ['Loggen kan inte skrivas', 'Utan logg ingen trafik. IT-supporten behöver veta detta.'],
+    en: ['The log cannot be written', 'No record, no traffic. IT support needs to know.'],
+  }),
+  'ledgers-full': entry('refuse', 503, 'proxy_internal_error', {
+    sv: [
+      'Minuterna kan inte räknas',
+      'Fler användare än proxyn är inställd för. Kontakta IT-supporten.',
+    ],
+    en: ['Minutes cannot be counted', 'More users than the proxy is set for. Ask IT support.'],
+  }),
+  'connections-full': entry('refuse', 503, 'connection_limit_reached', {
+    sv: ['För många anslutningar', 'Prova igen om en stund.'],
+    en: ['Too many connections', 'Try again in a while.'],
+  }),
+  internal: entry('refuse', 500, 'proxy_internal_error', {
+    sv: ['Fel i proxyn', 'Något gick fel hos oss. Prova igen, eller kontakta IT-supporten.'],
+    en: ['An error in the proxy', 'Something went wrong here. Try again, or ask IT support.'],
+  }),
+  // On the way to the origin, after `allow`
+  'name-not-found': entry('fail', 502, 'dns_error', {
+    sv: ['Webbplatsen finns inte', 'Namnet går inte att slå upp. Kontrollera stavningen.'],
+    en: ['The site cannot be found', 'Its name has no address. Check the spelling.'],
+  }),
+  'dial-failed': entry('fail', 502, 'connection_refused', {
+    sv: ['Webbplatsen svarar inte', 'Anslutningen gick inte att öppna. Prova igen om en stund.'],
+    en: ['The site does not answer', 'No connection could be opened. Try again in a while.'],
+  }),
+  'dial-timeout': entry('fail', 504, 'connection_timeout', {
+    sv: ['Webbplatsen svarar inte', 'Anslutningen dröjde för länge. Prova igen om en stund.'],
+    en: ['The site does not answer', 'Connecting took too long. Try again in a while.'],
+  }),
+  'origin-closed': entry('fail', 502, 'connection_terminated', {
+    sv: ['Webbplatsen bröt anslutningen', 'Svaret kom aldrig. Prova igen om en stund.'],
+    en: ['The site closed the connection', 'No answer came. Try again in a while.'],
+  }),
+  'origin-malformed': entry('fail', 502, 'http_protocol_error', {
+    sv: ['Webbplatsens svar är fel', 'Svaret följer inte HTTP och släpps inte igenom.'],
+    en: ["The site's answer is wrong", 'It does not follow HTTP and is not passed on.'],
+  }),
+  'origin-timeout': entry('fail', 504, 'http_response_timeout', {
+    sv: ['Webbplatsen svarar för långsamt', 'Svaret kom inte i tid. Prova igen om en stund.'],
+    en: ['The site answers too slowly', 'Its answer did not come in time. Try again in a while.'],
+  }),
+} as const satisfies Record<string, ReasonEntry>
+
+export type Reason = keyof typeof REASONS
+
+export function reasonEntry(reason: Reason): ReasonEntry {
+  return REASONS[reason]
+}

@@ -1,0 +1,106 @@
+/**
+ * Owns: header fields: reading them strictly, and which of them may go on to the other side.
+ * Never: does I/O, or passes a received line through: what is sent is written anew from what was read.
+ *
+ * Source: RFC 9110 sections 5 and 7.6.1, RFC 9112 section 5.
+ */
+
+/** Names and values in turn: name, value, name, value … as received, in order. */
+export type Fields = string[]
+
+/** Token characters of RFC 9110 section 5.6.2. */
+const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+/** Field values: visible, blanks, tabs and obs-text; no other control (RFC 9110 section 5.5). */
+// biome-ignore lint/suspicious/noControlCharactersInRegex: the grammar names them
+const VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
+const OUTER_BLANKS = /^[\t ]+|[\t ]+$/g
+
+export function isToken(text: string): boolean {
+  return TOKEN.test(text)
+}
+
+/** Removes the blanks that may stand around a field value. */
+export function trimBlanks(text: string): string {
+  const first = text.charCodeAt(0)
+  const last = text.charCodeAt(text.length - 1)
+  const blank = (code: number) => code === 32 || code === 9
+  return blank(first) || blank(last) ? text.replace(OUTER_BLANKS, '') : text
+}
+
+/**
+ * Reads the field lines in `text` from `start`, each ended by CR LF, into name, value, name, value.
+ * Null where a line is wrong: no colon, a blank before it, a folded line, a bare CR or LF, a control;
+ * or where there are more than `fieldsMax` of them.
+ */
+export function parseFields(text: string, start: number, fieldsMax: number): Fields | null {
+  const fields: Fields = []
+  let from = start
+  while (from < text.length) {
+    const end = text.indexOf('\r\n', from)
+    if (end < 0) return null
+    const colon = text.indexOf(':', from)
+    if (colon < 0 || colon > end) return null
+    const name = text.slice(from, colon)
+    const value = trimBlanks(text.slice(colon + 1, end))
+    if (!TOKEN.test(name) || !VALUE.test(value)) return null
+    if (fields.length >= 2 * fieldsMax) return null
+    fields.push(name, value)
+    from = end + 2
+  }
+  return fields
+}
+
+/** The members of a comma-separated list, lower case, empty ones left out (RFC 9110 section 5.6.1). */
+export function listOf(value: string): string[] {
+  const members: string[] = []
+  for (const part of value.split(',')) {
+    const member = trimBlanks(part).toLowerCase()
+    if (member !== '') members.push(member)
+  }
+  return members
+}
+
+/** What never goes on: RFC 9110 section 7.6.1, what belongs to the proxy itself, and the framing. */
+const HOP_BY_HOP = new Set([
+  'connection',
+  'proxy-connection',
+  'keep-alive',
+  'te',
+  'transfer-encoding',
+  'upgrade',
+  'proxy-authenticate',
+  'proxy-authorization',
+  'proxy-authentication-info',
+])
+
+/**
+ * The field lines of `fields` that may go on, each ended by CR LF. `nominated` are the names that
+ * Connection gave (lower case); `besides` are names the caller writes itself.
+ */
+export function forwardable(
+  fields: Fields,
+  nominated: readonly string[],
+  besides: readonly string[],
+): string {
+  let lines = ''
+  for (let i = 0; i < fields.length; i += 2) {
+    const name = fields[i]!.toLowerCase()
+    if (HOP_BY_HOP.has(name) || besides.includes(name)) continue
+    // Nominating a field that frames or routes the message would be a way to strip it (RFC 9110 7.6.1).
+    if (nominated.includes(name) && name !== 'content-length' && name !== 'host') continue
+    lines += `${fields[i]}: ${fields[i + 1]}\r\n`
+  }
+  return lines
+}
+
+/** The trailer fields that may go on: never those that frame, route or authenticate (RFC 9110 6.5.1). */
+const NEVER_IN_TRAILERS = ['content-length', 'host', 'authorization', 'content-encoding', 'trailer']
+
+export function forwardableTrailers(fields: Fields): string {
+  return forwardable(fields, [], NEVER_IN_TRAILERS)
+}
+
+/** Our own entry in Via (RFC 9110 section 7.6.3); a request that carries it has been here before. */
+export function viaEntry(minor: 0 | 1, name: string): string {
+  return `1.${minor} ${name}`
+}

@@ -1,0 +1,379 @@
+/**
+ * Owns: one forwarded request: an origin connection, the request written anew, its answer carried back.
+ * Never: decides, or passes on a field that belongs to one connection only.
+ *
+ * Source: RFC 9110 sections 7.6, 7.8, 10.1.1 and 15.2, RFC 9112 sections 6 to 9.
+ */
+import type { Socket } from 'node:net'
+import type { Ending, Facts, Reason } from '../policy/index.ts'
+import { formatAuthority } from '../policy/index.ts'
+import type { Client } from './client.ts'
+import type { Engine } from './engine.ts'
+import { forwardable, forwardableTrailers, viaEntry } from './fields.ts'
+import type { Flow } from './flow.ts'
+import { type BodyReader, bodyReader, CHUNK_END, chunkLine, lastChunk } from './framing.ts'
+import type { RequestHead } from './head.ts'
+import { isConnectionAuth, parseResponseHead, type ResponseHead } from './response.ts'
+
+export interface ForwardOptions {
+  readonly client: Client
+  readonly engine: Engine
+  readonly head: RequestHead
+  readonly facts: Facts
+  readonly flow: Flow
+}
+
+/** Safe to send twice (RFC 9110 section 9.2.2). */
+const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
+const HEAD_END = '\r\n\r\n'
+
+export class Forward {
+  readonly #client: Client
+  readonly #engine: Engine
+  readonly #head: RequestHead
+  readonly #facts: Facts
+  readonly #flow: Flow
+  readonly #key: string
+  readonly #upgrade: string | null
+  readonly #requestBody: BodyReader
+  #origin: Socket | null = null
+  #reused = false
+  #retried = false
+  /** The connection signs its user in: never given to the pool. */
+  #personal = false
+  #requestDone: boolean
+  /** Response bytes of a head that has not wholly come. */
+  #held: Buffer = Buffer.alloc(0)
+  #response: ResponseHead | null = null
+  #responseBody: BodyReader | null = null
+  /** Chunked to the client: its framing is ours, not the origin's. */
+  #chunked = false
+  #keepClient = false
+  #over = false
+  #deadlineMs = 0
+
+  constructor({ client, engine, head, facts, flow }: ForwardOptions) {
+    this.#client = client
+    this.#engine = engine
+    this.#head = head
+    this.#facts = facts
+    this.#flow = flow
+    this.#key = formatAuthority(head.host, head.port)
+    this.#requestBody = bodyReader(head.framing)
+    this.#requestDone = head.framing.kind === 'none'
+    // A body and a change of protocol together are more than one reading allows.
+    this.#upgrade = this.#requestDone ? head.upgrade : null
+    this.#personal = hasConnectionAuth(head)
+  }
+
+  start(): void {
+    this.#touch()
+    const { pinned } = this.#client
+    if (pinned !== null && pinned.origin === this.#key && !pinned.socket.destroyed) {
+      this.#client.pinned = null
+      this.#personal = true
+      this.#attach(pinned.socket, true)
+      return
+    }
+    const pooled = this.#personal ? null : this.#engine.pool.take(this.#key)
+    if (pooled !== null) this.#attach(pooled, true)
+    else void this.#dial()
+  }
+
+  async #dial(): Promise<void> {
+    this.#client.socket.pause()
+    const dialled = await this.#engine.dial(this.#head)
+    if (this.#over) {
+      if (dialled.ok) dialled.socket.destroy()
+    } else if (dialled.ok) this.#attach(dialled.socket, false)
+    else this.#fail(dialled.reason)
+  }
+
+  #attach(socket: Socket, reused: boolean): void {
+    this.#origin = socket
+    this.#reused = reused
+    socket.on('data', this.#onData)
+    socket.on('end', this.#onEnd)
+    socket.on('close', this.#onEnd)
+    socket.on('drain', this.#onDrain)
+    socket.resume()
+    this.#send(requestText(this.#head, this.#upgrade, this.#engine.via))
+    this.#client.feed()
+  }
+
+  #detach(): Socket | null {
+    const socket = this.#origin
+    this.#origin = null
+    socket?.off('data', this.#onData)
+    socket?.off('end', this.#onEnd)
+    socket?.off('close', this.#onEnd)
+    socket?.off('drain', this.#onDrain)
+    return socket
+  }
+
+  // --- the request ---
+
+  /** Takes body bytes from `held`; returns how many it used. */
+  requestBytes(held: Buffer): number {
+    if (this.#origin === null || this.#requestDone || held.length === 0) return 0
+    this.#touch()
+    const chunked = this.#head.framing.kind === 'chunked'
+    this.#origin.cork()
+    const used = this.#requestBody.read(held, 0, (content) => {
+      if (chunked) this.#send(chunkLine(content.length))
+      this.#send(content)
+      if (chunked) this.#send(CHUNK_END)
+    })
+    if (this.#requestBody.done) {
+      this.#requestDone = true
+      if (chunked) this.#send(lastChunk(forwardableTrailers(this.#requestBody.trailers)))
+    }
+    this.#origin.uncork()
+    if (this.#requestBody.fault) this.#fail('body-malformed')
+    else if (this.#origin?.writableNeedDrain && !this.#requestDone) this.#client.socket.pause()
+    return used
+  }
+
+  #send(data: Buffer | string): void {
+    this.#flow.bytesUp += data.length
+    if (typeof data === 'string') this.#origin?.write(data, 'latin1')
+    else this.#origin?.write(data)
+  }
+
+  readonly #onDrain = (): void => {
+    this.#touch()
+    this.#client.feed()
+  }
+
+  // --- the response ---
+
+  readonly #onData = (bytes: Buffer): void => {
+    this.#touch()
+    if (this.#responseBody !== null) {
+      this.#body(bytes, 0)
+      return
+    }
+    this.#held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes])
+    while (this.#responseBody === null && !this.#over && this.#origin !== null) {
+      if (!this.#readHead()) return
+    }
+  }
+
+  /** Reads one head from what is held; false where it is not all there. */
+  #readHead(): boolean {
+    const held = this.#held
+    const { headBytes, headFields } = this.#engine.world.limits
+    const end = held.indexOf(HEAD_END, 0, 'latin1')
+    if (end < 0 || end > headBytes) {
+      if (held.length > headBytes) this.#fail('origin-malformed')
+      return false
+    }
+    const text = held.toString('latin1', 0, end + 2)
+    const response = parseResponseHead(text, this.#head.method, headFields)
+    this.#held = Buffer.alloc(0)
+    if (response === null) {
+      this.#fail('origin-malformed')
+      return false
+    }
+    const rest = held.subarray(end + HEAD_END.length)
+    if (response.status === 101) {
+      this.#switch(response, rest)
+      return false
+    }
+    if (response.status < 200) {
+      this.#interim(response)
+      this.#held = rest
+      return rest.length > 0
+    }
+    this.#final(response, rest)
+    return false
+  }
+
+  /** 100 and 103 go on to clients that know them (RFC 9110 section 15.2). */
+  #interim(response: ResponseHead): void {
+    if (this.#head.minor === 1) this.#write(responseText(response, this.#engine.via, ''))
+  }
+
+  #switch(response: ResponseHead, rest: Buffer): void {
+    if (this.#upgrade === null) {
+      this.#fail('origin-malformed')
+      return
+    }
+    const upgrade = fieldOf(response, 'upgrade') ?? this.#upgrade
+    const extra = `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`
+    this.#write(responseText(response, this.#engine.via, extra))
+    if (rest.length > 0) this.#write(rest)
+    const origin = this.#detach()
+    this.#over = true
+    this.#flow.status = 101
+    if (origin !== null) this.#client.becomeTunnel(origin, this.#flow)
+  }
+
+  #final(response: ResponseHead, rest: Buffer): void {
+    const { minor } = this.#head
+    const { framing } = response
+    this.#response = response
+    this.#responseBody = bodyReader(framing)
+    this.#chunked = minor === 1 && (framing.kind === 'chunked' || framing.kind === 'close')
+    const endless = minor === 0 && (framing.kind === 'chunked' || framing.kind === 'close')
+    this.#keepClient = this.#head.keepAlive && !endless
+    this.#personal ||= response.connectionAuth
+    this.#flow.status = response.status
+    let extra = this.#chunked ? 'Transfer-Encoding: chunked\r\n' : ''
+    if (!this.#keepClient) extra += 'Connection: close\r\n'
+    else if (minor === 0) extra += 'Connection: keep-alive\r\n'
+    this.#client.socket.cork()
+    this.#write(responseText(response, this.#engine.via, extra))
+    this.#body(rest, 0)
+    this.#client.socket.uncork()
+  }
+
+  #body(bytes: Buffer, start: number): void {
+    const reader = this.#responseBody!
+    const used = reader.read(bytes, start, (content) => {
+      if (this.#chunked) this.#write(chunkLine(content.length))
+      this.#write(content)
+      if (this.#chunked) this.#write(CHUNK_END)
+    })
+    if (reader.fault) this.#breakOff('origin-malformed')
+    else if (reader.done) this.#complete(used === bytes.length)
+    else if (this.#client.socket.writableNeedDrain) this.#origin?.pause()
+  }
+
+  #write(data: Buffer | string): void {
+    this.#flow.bytesDown += data.length
+    if (typeof data === 'string') this.#client.socket.write(data, 'latin1')
+    else this.#client.socket.write(data)
+  }
+
+  /** `clean`: the origin has said nothing beyond its answer. */
+  #complete(clean: boolean): void {
+    if (this.#over) return
+    if (this.#chunked) this.#write(lastChunk(forwardableTrailers(this.#responseBody!.trailers)))
+    this.#over = true
+    const origin = this.#detach()
+    if (origin !== null) this.#release(origin, clean)
+    this.#flow.end('complete', this.#engine.clock())
+    this.#client.finished(this.#keepClient && this.#requestDone)
+  }
+
+  #release(origin: Socket, clean: boolean): void {
+    if (!clean || !this.#requestDone || !this.#response?.keepAlive) origin.destroy()
+    else if (this.#personal) this.#pin(origin)
+    else this.#engine.pool.give(this.#key, origin, this.#engine.monotonic())
+  }
+
+  #pin(origin: Socket): void {
+    this.#client.pinned?.socket.destroy()
+    this.#client.pinned = { origin: this.#key, socket: origin }
+  }
+
+  // --- what ends it early ---
+
+  /** The origin has ended or closed. */
+  readonly #onEnd = (): void => {
+    if (this.#over) return
+    if (this.#response?.framing.kind === 'close') this.#complete(false)
+    else if (this.#responseBody !== null) this.#breakOff('origin-closed')
+    else if (this.#mayRetry()) this.#retry()
+    else this.#fail('origin-closed')
+  }
+
+  /** A kept connection may have been closed just as we wrote: once more, on a new one. */
+  #mayRetry(): boolean {
+    const { method, framing } = this.#head
+    const untouched = this.#held.length === 0 && framing.kind === 'none'
+    return this.#reused && !this.#retried && untouched && IDEMPOTENT.has(method)
+  }
+
+  #retry(): void {
+    this.#retried = true
+    this.#flow.bytesUp = 0
+    this.#detach()?.destroy()
+    void this.#dial()
+  }
+
+  /** Before an answer has begun: ours goes out instead. */
+  #fail(reason: Reason): void {
+    if (this.#over) return
+    if (this.#responseBody !== null) {
+      this.#breakOff('failed')
+      return
+    }
+    this.#over = true
+    this.#detach()?.destroy()
+    this.#client.fail(this.#head, this.#facts, this.#flow, reason)
+  }
+
+  /** In the middle of an answer: the client must see that it is cut short. */
+  #breakOff(ending: Ending): void {
+    this.#over = true
+    this.#detach()?.destroy()
+    this.#flow.end(ending, this.#engine.clock())
+    this.#client.socket.destroy()
+  }
+
+  clientDrained(): void {
+    this.#touch()
+    this.#origin?.resume()
+  }
+
+  /** The client has ended its side: fine where its request is whole. */
+  clientEnded(): void {
+    if (!this.#requestDone) this.#client.socket.destroy()
+  }
+
+  clientClosed(): void {
+    if (this.#over) return
+    this.#over = true
+    this.#detach()?.destroy()
+    this.#flow.end('client-closed', this.#engine.clock())
+  }
+
+  #touch(): void {
+    this.#deadlineMs = this.#engine.monotonic() + this.#engine.world.limits.originTimeoutMs
+  }
+
+  sweep(nowMs: number): void {
+    if (this.#over || nowMs < this.#deadlineMs) return
+    if (this.#responseBody === null) this.#fail('origin-timeout')
+    else this.#breakOff('timeout')
+  }
+}
+
+/** The request as we send it: origin-form, HTTP/1.1, our Host, our Via. */
+export function requestText(head: RequestHead, upgrade: string | null, via: string): string {
+  const host = formatAuthority(head.host, head.port, 80)
+  let text = `${head.method} ${head.target} HTTP/1.1\r\nHost: ${host}\r\n`
+  text += forwardable(head.fields, head.nominated, ['host'])
+  if (head.framing.kind === 'chunked') text += 'Transfer-Encoding: chunked\r\n'
+  if (upgrade !== null) text += `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`
+  return `${text}Via: ${viaEntry(head.minor, via)}\r\n\r\n`
+}
+
+/** The response as we send it; `extra` are the field lines of our own connection. */
+export function responseText(response: ResponseHead, via: string, extra: string): string {
+  const { status, phrase, fields, nominated, framing } = response
+  // A length beside our own chunks would be a second framing.
+  const besides = framing.kind === 'chunked' ? ['content-length'] : []
+  const lines = forwardable(fields, nominated, besides)
+  const line = `HTTP/1.1 ${status} ${phrase}\r\n`
+  return `${line}${lines}${extra}Via: ${viaEntry(response.minor, via)}\r\n\r\n`
+}
+
+function fieldOf(response: ResponseHead, name: string): string | null {
+  const { fields } = response
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i]!.toLowerCase() === name) return fields[i + 1]!
+  }
+  return null
+}
+
+function hasConnectionAuth(head: RequestHead): boolean {
+  const { fields } = head
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i]!.toLowerCase() === 'authorization' && isConnectionAuth(fields[i + 1]!))
+      return true
+  }
+  return false
+}

@@ -1,0 +1,172 @@
+/**
+ * Owns: where a message body ends: by length, by chunks, or by the end of the connection.
+ * Never: does I/O; bytes in, slices of content out.
+ *
+ * Source: RFC 9112 sections 6 and 7. Anything that two parsers could read differently is a fault.
+ */
+import { type Fields, parseFields } from './fields.ts'
+
+export type Framing =
+  | { readonly kind: 'none' }
+  | { readonly kind: 'length'; readonly length: number }
+  | { readonly kind: 'chunked' }
+  /** Of responses only: until the origin closes. */
+  | { readonly kind: 'close' }
+
+/** The longest length we count with: 2^53 - 1 bytes have fewer than 16 digits. */
+const LENGTH_DIGITS_MAX = 15
+/** A chunk of 8 hex digits is 4 GiB; its line with extensions, and the trailers, are bounded too. */
+const CHUNK_DIGITS_MAX = 8
+const CHUNK_LINE_BYTES_MAX = 4_096
+const TRAILER_BYTES_MAX = 16_384
+const TRAILER_FIELDS_MAX = 64
+
+/** A Content-Length of digits only, or null. */
+export function parseLength(value: string): number | null {
+  return value.length <= LENGTH_DIGITS_MAX && /^\d+$/.test(value) ? Number(value) : null
+}
+
+/** Reads one body. Give it bytes until `done` or `fault`; what it does not take is the next message. */
+export interface BodyReader {
+  /** Reads from `bytes` at `start`, hands content to `emit`, and returns the index it stopped at. */
+  read(bytes: Buffer, start: number, emit: (content: Buffer) => void): number
+  readonly done: boolean
+  readonly fault: boolean
+  /** After `done`, of a chunked body: its trailer fields. */
+  readonly trailers: Fields
+}
+
+export function bodyReader(framing: Framing): BodyReader {
+  if (framing.kind === 'chunked') return new ChunkedReader()
+  if (framing.kind === 'close') return new CloseReader()
+  return new LengthReader(framing.kind === 'length' ? framing.length : 0)
+}
+
+class LengthReader implements BodyReader {
+  readonly fault = false
+  readonly trailers: Fields = []
+  #left: number
+
+  constructor(length: number) {
+    this.#left = length
+  }
+
+  get done(): boolean {
+    return this.#left === 0
+  }
+
+  read(bytes: Buffer, start: number, emit: (content: Buffer) => void): number {
+    const end = Math.min(bytes.length, start + this.#left)
+    if (end > start) {
+      this.#left -= end - start
+      emit(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end))
+    }
+    return end
+  }
+}
+
+/** Its end is the end of the connection, which the owner of the socket sees. */
+class CloseReader implements BodyReader {
+  readonly done = false
+  readonly fault = false
+  readonly trailers: Fields = []
+
+  read(bytes: Buffer, start: number, emit: (content: Buffer) => void): number {
+    if (bytes.length > start) emit(start === 0 ? bytes : bytes.subarray(start))
+    return bytes.length
+  }
+}
+
+/** `line`: in a size line. `data`: in content. `crlf`: before the CR LF after it. `trailer`: after 0. */
+type ChunkState = 'line' | 'data' | 'crlf' | 'trailer' | 'done' | 'fault'
+
+class ChunkedReader implements BodyReader {
+  trailers: Fields = []
+  #state: ChunkState = 'line'
+  #left = 0
+  /** The part of a line, or of the trailers, that came with earlier bytes. */
+  #held = ''
+
+  get done(): boolean {
+    return this.#state === 'done'
+  }
+
+  get fault(): boolean {
+    return this.#state === 'fault'
+  }
+
+  read(bytes: Buffer, start: number, emit: (content: Buffer) => void): number {
+    let at = start
+    while (at < bytes.length && this.#state !== 'done' && this.#state !== 'fault') {
+      if (this.#state === 'data') {
+        const end = Math.min(bytes.length, at + this.#left)
+        emit(bytes.subarray(at, end))
+        this.#left -= end - at
+        at = end
+        if (this.#left === 0) this.#state = 'crlf'
+      } else {
+        at = this.#line(bytes, at)
+      }
+    }
+    return at
+  }
+
+  /** Takes bytes up to and with the next LF; acts on the line when it is whole. */
+  #line(bytes: Buffer, start: number): number {
+    const feed = bytes.indexOf(10, start)
+    const end = feed < 0 ? bytes.length : feed + 1
+    this.#held += bytes.toString('latin1', start, end)
+    const limit = this.#state === 'trailer' ? TRAILER_BYTES_MAX : CHUNK_LINE_BYTES_MAX
+    if (this.#held.length > limit) this.#state = 'fault'
+    else if (feed >= 0) this.#whole()
+    return end
+  }
+
+  #whole(): void {
+    const text = this.#held
+    if (!text.endsWith('\r\n')) {
+      this.#state = 'fault'
+      return
+    }
+    if (this.#state === 'trailer') {
+      this.#trailer(text)
+      return
+    }
+    this.#held = ''
+    if (this.#state === 'crlf') this.#state = text === '\r\n' ? 'line' : 'fault'
+    else this.#size(text.slice(0, -2))
+  }
+
+  /** `size [; extension]`: the extension is dropped, as RFC 9112 section 7.1.1 lets us. */
+  #size(line: string): void {
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: no control but a tab may stand here
+    const match = /^([0-9A-Fa-f]+)(?:[\t ]*;[\t\u0020-\u007e\u0080-\u00ff]*)?$/.exec(line)
+    if (match === null || match[1]!.length > CHUNK_DIGITS_MAX) {
+      this.#state = 'fault'
+      return
+    }
+    this.#left = Number.parseInt(match[1]!, 16)
+    this.#state = this.#left === 0 ? 'trailer' : 'data'
+  }
+
+  #trailer(text: string): void {
+    if (text !== '\r\n' && !text.endsWith('\r\n\r\n')) return
+    const fields = parseFields(text.slice(0, -2), 0, TRAILER_FIELDS_MAX)
+    this.#state = fields === null ? 'fault' : 'done'
+    this.trailers = fields ?? []
+  }
+}
+
+const CRLF = Buffer.from('\r\n')
+
+/** The line that goes before a chunk of `length` bytes; CHUNK_END goes after it. */
+export function chunkLine(length: number): string {
+  return `${length.toString(16)}\r\n`
+}
+
+export const CHUNK_END = CRLF
+
+/** What ends a chunked body: the last chunk and the trailer fields (each line ended by CR LF). */
+export function lastChunk(trailerLines: string): string {
+  return `0\r\n${trailerLines}\r\n`
+}

@@ -1,0 +1,97 @@
+/**
+ * Owns: what a proxy thread is given: at its start, and again, whole, at each change.
+ * Never: reads settings; service makes it from them.
+ */
+import type { MessagePort } from 'node:worker_threads'
+import type { Policy } from '../policy/index.ts'
+
+export interface Endpoint {
+  readonly address: string
+  readonly port: number
+}
+
+/** Every limit of the data plane; the units are in the names. See docs/settings.md. */
+export interface Limits {
+  readonly headBytes: number
+  readonly headFields: number
+  readonly headTimeoutMs: number
+  readonly idleTimeoutMs: number
+  readonly tunnelIdleMs: number
+  readonly dialTimeoutMs: number
+  readonly originTimeoutMs: number
+  readonly connections: number
+  readonly poolPerOrigin: number
+  readonly poolTotal: number
+  readonly poolIdleMs: number
+}
+
+export interface LogRules {
+  readonly paths: 'never' | 'refused' | 'always'
+  readonly onFailure: 'refuse' | 'continue'
+  /** The most records a thread holds that the writer has not acknowledged. */
+  readonly unacknowledged: number
+}
+
+/** One user of the users file, as identity wants it. */
+export interface UserEntry {
+  readonly name: string
+  readonly hash: string
+  readonly groups: readonly string[]
+}
+
+/** Immutable; a thread swaps the whole of it between two events. */
+export interface World {
+  readonly policy: Policy
+  /** The image of all lists. */
+  readonly image: SharedArrayBuffer
+  /** Null: no zone signs in by Basic. */
+  readonly users: readonly UserEntry[] | null
+  readonly listen: readonly Endpoint[]
+  /** Where the portal listens: no more to be dialled than our own listeners. */
+  readonly portal: readonly Endpoint[]
+  readonly limits: Limits
+  readonly log: LogRules
+  /** Fixed names: host to addresses in canonical text. */
+  readonly hosts: Readonly<Record<string, readonly string[]>>
+}
+
+export interface ThreadData {
+  readonly thread: number
+  /** Random, one a start of the service: tells runs apart in the log and in Via. */
+  readonly run: string
+  readonly world: World
+  readonly ledger: SharedArrayBuffer
+  /** Null: the system's clock. */
+  readonly clock: SharedArrayBuffer | null
+}
+
+export type ToThread =
+  | { readonly kind: 'world'; readonly world: World }
+  /** A new writer: batches not yet acknowledged are sent again to it. */
+  | { readonly kind: 'writer'; readonly port: MessagePort }
+  /** Take no more connections, let open exchanges end for `drainMs`, flush the log, and say `drained`. */
+  | { readonly kind: 'drain'; readonly drainMs: number }
+
+export type FromThread =
+  | { readonly kind: 'listening'; readonly endpoints: readonly Endpoint[] }
+  | { readonly kind: 'listen-failed'; readonly endpoint: Endpoint; readonly why: string }
+  | { readonly kind: 'counters'; readonly counters: Counters }
+  | { readonly kind: 'alarm'; readonly what: string; readonly hint: string }
+  | { readonly kind: 'world'; readonly version: number }
+  | { readonly kind: 'drained' }
+
+/** What a thread has done since its start; sums over threads are the service's. */
+export interface Counters {
+  connections: number
+  connectionsOpen: number
+  requests: number
+  flowsOpen: number
+  tunnelsOpen: number
+  bytesUp: number
+  bytesDown: number
+  records: number
+  recordsAcknowledged: number
+  recordsLost: number
+  /** By reason code: every verdict and every failure. */
+  reasons: Record<string, number>
+}

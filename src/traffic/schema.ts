@@ -1,0 +1,217 @@
+/**
+ * Owns: the shape of a day of the traffic log: its tables, the view `traffic`, and their version.
+ * Never: opens a file or holds a record.
+ *
+ * SQLite keeps the comments that stand inside a statement: `.schema` in the sqlite3 shell shows them, so
+ * that a file makes sense without us. What repeats is kept once in a small dictionary table and meant by
+ * its number, which makes a record about 45 bytes.
+ */
+
+/** PRAGMA user_version of the files written here. */
+export const SCHEMA_VERSION = 1
+/** PRAGMA application_id: `Slus` in ASCII, so that file(1) and people can tell whose file it is. */
+export const APPLICATION_ID = 0x536c7573
+/** Beyond every moment of a day: the ends of the table `offsets`. */
+export const FOREVER_MS = Number.MAX_SAFE_INTEGER
+
+/** One row of the view `traffic`, and of what a search gives. Named as the columns are. */
+export interface TrafficRow {
+  time: string
+  epoch_ms: number
+  zone: string
+  user: string
+  identity: string
+  address: string
+  method: string
+  host: string
+  port: number
+  path: string
+  categories: string
+  platforms: string
+  verdict: string
+  reason: string
+  rule: string
+  decision: string
+  bytes_up: number
+  bytes_down: number
+  duration_ms: number
+  status: number
+  event: string
+  ending: string
+  flow: number
+  run: string
+  thread: number
+  count: number
+}
+
+/** Of the view: column, the expression that gives it, and what it means. */
+const VIEW: readonly (readonly [keyof TrafficRow, string, string])[] = [
+  [
+    'time',
+    `strftime('%Y-%m-%dT%H:%M:%S', (d.start_ms + r.at) / 1000 + o.seconds, 'unixepoch') || o.text`,
+    'when it was decided: local time, with its offset from UTC',
+  ],
+  ['epoch_ms', 'd.start_ms + r.at', 'the same moment, in milliseconds since 1970 UTC'],
+  ['zone', 'c.zone', 'part of the network, as the settings name it'],
+  ['user', 'c.user', 'name, or u-… (a pseudonym); or the address or zone where that is who it is'],
+  ['identity', 'c.identity', 'how we know: user (a proved name), address, network (the zone)'],
+  ['address', 'c.address', 'of the client, or a-… (a pseudonym)'],
+  ['method', 'm.name', 'CONNECT is a tunnel'],
+  ['host', 't.host', 'that was asked for'],
+  ['port', 't.port', ''],
+  ['path', 'r.path', 'of plain HTTP without its query, where log.paths says so'],
+  ['categories', 't.categories', 'of the host, joined by commas'],
+  ['platforms', 't.platforms', 'of the host, joined by commas'],
+  ['verdict', 'v.verdict', 'allow, block, spent, challenge or refuse'],
+  ['reason', 'v.reason', 'stable code; docs/reasons.md'],
+  ['rule', 'v.rule', 'what gave the verdict'],
+  ['decision', 'v.decision', 'diary number of the decision behind the rule'],
+  ['bytes_up', 'r.bytes_up', 'payload from the client'],
+  ['bytes_down', 'r.bytes_down', 'payload to the client'],
+  ['duration_ms', 'r.duration_ms', 'from the decision to the end, or to this row'],
+  ['status', 'r.status', 'HTTP status answered or passed on; 0: none'],
+  ['event', 'e.name', 'whole; or opened and closed, two rows of one flow; gap: `count` are missing'],
+  ['ending', 'n.name', 'how it ended; open: not yet'],
+  ['flow', 'r.flow', 'number of the exchange within run and thread'],
+  ['run', 's.run', 'one start of the proxy'],
+  ['thread', 's.thread', 'of the proxy'],
+  ['count', 'r.count', '1; of a gap: how many records could not be kept'],
+]
+
+/** The columns of the view, in its order. */
+export const TRAFFIC_COLUMNS: readonly (keyof TrafficRow)[] = VIEW.map(([name]) => name)
+
+/** What the view reads, `day` first: it has one row. Aliases: d day, r records, c clients, t targets… */
+const VIEW_FROM = `day d CROSS JOIN records r
+  JOIN offsets o ON r.at >= o.from_at AND r.at < o.until_at
+  JOIN clients c ON c.id = r.client
+  JOIN targets t ON t.id = r.target
+  JOIN outcomes v ON v.id = r.outcome
+  JOIN methods m ON m.id = r.method
+  JOIN events e ON e.id = r.event
+  JOIN endings n ON n.id = r.ending
+  JOIN sources s ON s.id = r.source`
+
+/** The row of the view that record `?` gives. */
+export const SELECT_ROW = `SELECT ${VIEW.map(([name, sql]) => `${sql} AS ${name}`).join(', ')}
+FROM ${VIEW_FROM} WHERE r.id = ?`
+
+function viewSql(): string {
+  const columns = VIEW.map(([name, sql, meaning], i) => {
+    const comma = i === VIEW.length - 1 ? '' : ','
+    return `  ${sql} AS ${name}${comma}${meaning === '' ? '' : ` -- ${meaning}`}`
+  })
+  return `CREATE VIEW traffic AS
+-- The log as people read it. Try: SELECT time, user, host, verdict, reason FROM traffic LIMIT 20;
+SELECT
+${columns.join('\n')}
+FROM ${VIEW_FROM};`
+}
+
+/** All that a new file gets, to be run in one transaction. */
+export const SCHEMA = `
+CREATE TABLE day (
+  -- One row: the day that this file holds. To read the log, ask the view: SELECT * FROM traffic;
+  version INTEGER NOT NULL,       -- of this schema, as PRAGMA user_version
+  date TEXT NOT NULL,             -- local date on which the day starts
+  timezone TEXT NOT NULL,         -- its IANA name
+  starts_minute INTEGER NOT NULL, -- minutes after midnight at which a day starts
+  start_ms INTEGER NOT NULL,      -- milliseconds since 1970 UTC; records.at counts from here
+  end_ms INTEGER NOT NULL         -- the same, exclusive
+) STRICT;
+
+CREATE TABLE offsets (
+  -- Local time minus UTC: one row, or two on a day when the clocks change. First and last have no end.
+  from_at INTEGER NOT NULL,       -- as records.at, inclusive
+  until_at INTEGER NOT NULL,      -- as records.at, exclusive
+  seconds INTEGER NOT NULL,
+  text TEXT NOT NULL              -- as it stands after a time: +01:00
+) STRICT;
+
+CREATE TABLE sources (
+  -- Who makes records: one thread of one run of the proxy.
+  id INTEGER PRIMARY KEY,
+  run TEXT NOT NULL,
+  thread INTEGER NOT NULL,
+  UNIQUE (run, thread)
+) STRICT;
+
+CREATE TABLE clients (
+  -- Who asked.
+  id INTEGER PRIMARY KEY,
+  zone TEXT NOT NULL,
+  identity TEXT NOT NULL,         -- user, address, network, or empty: not known
+  user TEXT NOT NULL,
+  address TEXT NOT NULL,
+  UNIQUE (zone, identity, user, address)
+) STRICT;
+
+CREATE TABLE targets (
+  -- What was asked for, with what the lists said of it then: a host may stand here more than once.
+  id INTEGER PRIMARY KEY,
+  platforms TEXT NOT NULL,        -- names, joined by commas
+  categories TEXT NOT NULL,       -- names, joined by commas
+  port INTEGER NOT NULL,
+  host TEXT NOT NULL,
+  UNIQUE (platforms, categories, port, host)
+) STRICT;
+
+CREATE TABLE outcomes (
+  -- What was decided, and why.
+  id INTEGER PRIMARY KEY,
+  verdict TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  rule TEXT NOT NULL,
+  decision TEXT NOT NULL,
+  UNIQUE (verdict, reason, rule, decision)
+) STRICT;
+
+CREATE TABLE methods (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE       -- CONNECT is a tunnel
+) STRICT;
+
+CREATE TABLE events (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE       -- whole, opened, closed, gap
+) STRICT;
+
+CREATE TABLE endings (
+  id INTEGER PRIMARY KEY,
+  name TEXT NOT NULL UNIQUE       -- how an exchange ended
+) STRICT;
+
+CREATE TABLE batches (
+  -- What has been received: a batch that is sent again is not written again.
+  source INTEGER NOT NULL REFERENCES sources (id),
+  number INTEGER NOT NULL,        -- counts up from 1 within a source
+  first INTEGER NOT NULL,         -- records.id of its first record in this file
+  records INTEGER NOT NULL,       -- how many of its records are in this file; they follow each other
+  PRIMARY KEY (source, number)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE records (
+  -- One decision or ending a row, in the order of writing. Never changed.
+  id INTEGER PRIMARY KEY,
+  at INTEGER NOT NULL,            -- milliseconds after day.start_ms
+  source INTEGER NOT NULL REFERENCES sources (id),
+  flow INTEGER NOT NULL,          -- number of the exchange within its source
+  event INTEGER NOT NULL REFERENCES events (id),
+  client INTEGER NOT NULL REFERENCES clients (id),
+  target INTEGER NOT NULL REFERENCES targets (id),
+  method INTEGER NOT NULL REFERENCES methods (id),
+  outcome INTEGER NOT NULL REFERENCES outcomes (id),
+  ending INTEGER NOT NULL REFERENCES endings (id),
+  bytes_up INTEGER NOT NULL,
+  bytes_down INTEGER NOT NULL,
+  duration_ms INTEGER NOT NULL,
+  status INTEGER NOT NULL,
+  count INTEGER NOT NULL,         -- 1; of a gap: how many records are missing
+  path TEXT NOT NULL              -- mostly empty, and seldom the same twice: not worth a dictionary
+) STRICT;
+
+${viewSql()}
+
+PRAGMA application_id = ${APPLICATION_ID};
+PRAGMA user_version = ${SCHEMA_VERSION};
+`
