@@ -15,10 +15,9 @@ import {
   MASK_PLATFORMS,
   MASK_WORDS,
   MASKS_MAX,
-  NODE_CHILD_BIT,
 } from './layout.ts'
 import type { ParsedLines } from './lines.ts'
-import { Nodes, NONE } from './nodes.ts'
+import { NONE, Nodes } from './nodes.ts'
 import type { Rejection } from './rejection.ts'
 
 export interface ParsedList {
@@ -100,16 +99,21 @@ export function buildImage(lists: readonly ParsedList[], elapsedMs: () => number
       rejections: parsed.rejected,
     }
   })
-  const assembled = assemble(nodes, masks.words(), reports.map(rowOf))
-  if (assembled === null) {
+  const buffer = assemble(nodes, masks.words(), reports.map(rowOf))
+  if (buffer === null) {
     return failed(
       `the lists need an image of more than ${IMAGE_BYTES_MAX} bytes`,
       'Use fewer or shorter lists.',
     )
   }
-  const { buffer, domains } = assembled
-  const totals = { domains, nodes: nodes.count, bytes: buffer.byteLength, buildMs: elapsedMs() }
-  return { kind: 'built', buffer, report: { lists: reports, ...totals } }
+  const report: BuildReport = {
+    lists: reports,
+    domains: nodes.listed,
+    nodes: nodes.count,
+    bytes: buffer.byteLength,
+    buildMs: elapsedMs(),
+  }
+  return { kind: 'built', buffer, report }
 }
 
 function failed(what: string, hint: string): BuildFailure {

@@ -28,8 +28,7 @@ const OWN_ADDRESS = /^(?:0\.0\.0\.0|127\..*|255\.255\.255\.255|::1?)$/
 const OWN_NAME = /^(?:ip6-[a-z]+|broadcasthost|local|localhost[46]?(?:\.localdomain[46]?)?)$/
 
 /** AdBlock, regular expressions, dnsmasq. */
-const OTHER_FORMAT =
-  /^(?:\|\||@@|\/|\^|\[adblock|(?:address|server|local|ipset)=|[^\s#]+#[@?]?#)/i
+const OTHER_FORMAT = /^(?:\|\||@@|\/|\^|\[adblock|(?:address|server|local|ipset)=|[^\s#]+#[@?]?#)/i
 
 /** The entries of one line without its line end; none for a comment or a blank. */
 export function readLine(text: string): Reading[] {

@@ -6,18 +6,19 @@
  * One flat SharedArrayBuffer, little-endian, every section aligned to 8 bytes:
  *
  *   header   the words of HEADER, below
- *   filter   register-blocked Bloom: one 32-bit word and three bits in it for each node. One memory
- *            access ends the walk for a host that is not listed.
- *   table    open addressing, linear probing; a slot is two words: mixed hash, offset in the arena.
- *            Offset 0 means an empty slot.
- *   arena    a node each: name length (1 byte), mask id and child bit (2 bytes), the name, then its
- *            sources if it is listed. A fingerprint only narrows; these bytes decide.
+ *   filter   register-blocked Bloom: a 32-bit word for each bucket, three bits in it for each node. One
+ *            memory access ends the walk for a host that is not listed.
+ *   buckets  a word each: the offset of the bucket in the arena
+ *   arena    the buckets, about three nodes each. A node: name length (1 byte), mask id and child bit
+ *            (2 bytes), the name. Then a zero byte, then the sources of the same nodes in the same order.
+ *            A hash only narrows; these bytes decide.
  *   masks    four words each: categories, platforms, background, flags. Mask 0 is empty: the node is
  *            not listed and stands there only because it has children.
  *   lists    UTF-8 JSON: ListRow[], in the order that sources refer to.
  *
- * A node is a listed host, or a parent of one that has at least two labels. A source is two varints:
- * list number × 2 + 1 if another source follows, and the line.
+ * A node is a listed host, or a parent of one that has at least two labels; the bucket that its hash
+ * names is the only one it can be in. A source is two varints: list number × 2 + 1 if another source of
+ * the node follows, and the line. A node with mask 0 has none.
  */
 import type { LabelTarget } from '../policy/source.ts'
 
@@ -38,20 +39,19 @@ export const HEADER = {
   /** SHA-256 over the whole image without these eight words. */
   checksum: 4,
   filterOffset: 12,
-  filterWords: 13,
-  tableOffset: 14,
-  tableSlots: 15,
-  arenaOffset: 16,
-  arenaBytes: 17,
-  masksOffset: 18,
-  masks: 19,
-  listsOffset: 20,
-  listsBytes: 21,
-  nodes: 22,
+  bucketsOffset: 13,
+  buckets: 14,
+  arenaOffset: 15,
+  arenaBytes: 16,
+  masksOffset: 17,
+  masks: 18,
+  listsOffset: 19,
+  listsBytes: 20,
+  nodes: 21,
   /** Nodes that are listed themselves. */
-  domains: 23,
+  domains: 22,
   /** Listed names of one label: where there are none, the walk need not ask for them. */
-  oneLabelNames: 24,
+  oneLabelNames: 23,
 } as const
 
 export const HEADER_BYTES = 128
@@ -59,7 +59,6 @@ export const CHECKSUM_START_BYTE = HEADER.checksum * 4
 export const CHECKSUM_END_BYTE = CHECKSUM_START_BYTE + 32
 export const SECTION_ALIGNMENT_BYTES = 8
 
-export const SLOT_WORDS = 2
 export const MASK_WORDS = 4
 export const MASK_CATEGORIES = 0
 export const MASK_PLATFORMS = 1
@@ -68,23 +67,28 @@ export const MASK_FLAGS = 3
 export const FLAG_NEVER_BLOCK = 1
 
 /** Of a node: its length, then 16 bits of which the highest says that it has children. */
+export const NODE_MASK_BYTE = 1
 export const NODE_NAME_BYTE = 3
 export const NODE_CHILD_BIT = 0x8000
 export const NODE_MASK_BITS = 0x7fff
 /** Different combinations of labels that an image can tell apart, the empty one included. */
 export const MASKS_MAX = NODE_MASK_BITS + 1
-/** The arena's first byte is never a node: offset 0 means "none". */
-export const ARENA_FIRST_NODE = 1
+/** A length that no node has: the nodes of a bucket end here. */
+export const BUCKET_END = 0
+/** The arena's first byte belongs to no bucket: offset 0 means "no node". */
+export const ARENA_FIRST_BUCKET = 1
 /** RFC 1035 section 2.3.4, and one byte in a node. */
 export const NAME_BYTES_MAX = 253
 
 /** Lists in an image; a platform counts as one or two. */
 export const LISTS_MAX = 4_096
 
-/** Bits of filter for each node: 3 of 10.6 bits set gives 3 to 4 false positives in a hundred. */
-export const FILTER_BITS_PER_NODE = 10.6
-/** Slots for each node: three quarters full. */
-export const SLOTS_PER_NODE = 4 / 3
+/** Gives the filter 10.7 bits a node: 3 to 4 in a hundred hosts that are no node pass it. */
+export const NODES_PER_BUCKET = 3
+
+/** A source's numbers: seven bits a byte, the lowest first; the highest bit says that more follow. */
+export const VARINT_BITS = 7
+export const VARINT_MORE = 0x80
 
 export const DOT = 46
 export const COLON = 58
@@ -111,7 +115,7 @@ export interface ListRow {
 export interface ImageView {
   readonly header: Int32Array
   readonly filter: Int32Array
-  readonly table: Int32Array
+  readonly buckets: Int32Array
   readonly arena: Uint8Array
   readonly masks: Int32Array
   readonly lists: Uint8Array
@@ -136,12 +140,12 @@ export function mix(hash: number): number {
   return mixed ^ (mixed >>> 16)
 }
 
-/** The place of `mixed` among `count`: a multiplication, so that `count` need not be a power of two. */
-export function placeOf(mixed: number, count: number): number {
+/** The bucket of `mixed` among `count`: a multiplication, so that `count` need not be a power of two. */
+export function bucketOf(mixed: number, count: number): number {
   return ((mixed >>> 0) * (count / WORD_RANGE)) | 0
 }
 
-/** The three bits of `mixed` in its word of the filter. */
+/** The three bits of `mixed` in its bucket's word of the filter. */
 export function filterBits(mixed: number): number {
   const bits = Math.imul(mixed, 0x9e3779b1)
   return (1 << (bits >>> 27)) | (1 << ((bits >>> 22) & 31)) | (1 << ((bits >>> 17) & 31))
@@ -182,24 +186,24 @@ export function openImage(buffer: SharedArrayBuffer): ImageView | ImageFault {
   if (header[HEADER.version] !== IMAGE_FORMAT_VERSION) return 'image-version'
   if (header[HEADER.totalBytes] !== buffer.byteLength) return 'image-truncated'
   const sections: readonly (readonly [offset: number, bytes: number])[] = [
-    [header[HEADER.filterOffset]!, header[HEADER.filterWords]! * 4],
-    [header[HEADER.tableOffset]!, header[HEADER.tableSlots]! * SLOT_WORDS * 4],
+    [header[HEADER.filterOffset]!, header[HEADER.buckets]! * 4],
+    [header[HEADER.bucketsOffset]!, header[HEADER.buckets]! * 4],
     [header[HEADER.arenaOffset]!, header[HEADER.arenaBytes]!],
     [header[HEADER.masksOffset]!, header[HEADER.masks]! * MASK_WORDS * 4],
     [header[HEADER.listsOffset]!, header[HEADER.listsBytes]!],
   ]
   let end = HEADER_BYTES
   for (const [offset, bytes] of sections) {
-    // No section is empty: the smallest image has one word, one slot, one byte, one mask and `[]`.
+    // No section is empty: the smallest image has one bucket, one mask and `[]`.
     if (offset !== align(end) || bytes <= 0) return 'image-sections'
     end = offset + bytes
   }
   if (align(end) !== buffer.byteLength) return 'image-sections'
-  const [filter, table, arena, masks, lists] = sections as [Span, Span, Span, Span, Span]
+  const [filter, buckets, arena, masks, lists] = sections as [Span, Span, Span, Span, Span]
   return {
     header,
     filter: new Int32Array(buffer, filter[0], filter[1] / 4),
-    table: new Int32Array(buffer, table[0], table[1] / 4),
+    buckets: new Int32Array(buffer, buckets[0], buckets[1] / 4),
     arena: new Uint8Array(buffer, arena[0], arena[1]),
     masks: new Int32Array(buffer, masks[0], masks[1] / 4),
     lists: new Uint8Array(buffer, lists[0], lists[1]),

@@ -17,6 +17,8 @@ export interface ParsedLines {
   readonly names: Uint8Array
   /** Line of each name, in the same order; its length is the number of names. */
   readonly nameLines: Uint32Array
+  /** The most nodes that the names can make: one for each label but the last, and for each lone label. */
+  readonly nodesMax: number
   /** Lines of the file, or entries given. */
   readonly lines: number
   /** Lines that are neither blank nor comment. */
@@ -24,6 +26,10 @@ export interface ParsedLines {
   readonly rejectedCount: number
   readonly rejected: readonly Rejection[]
 }
+
+/** What is reserved before names come; more is made where it does not do. */
+const NAMES_EXPECTED_MIN = 16
+const BYTES_PER_LINE_EXPECTED = 14
 
 const LF = 10
 const CR = 13
@@ -44,16 +50,95 @@ const SINKS = ['0.0.0.0 ', '127.0.0.1 '].map((text) => new TextEncoder().encode(
 const LOC = new TextEncoder().encode('loc')
 const BYTE_ORDER_MARK = [0xef, 0xbb, 0xbf]
 
+/** Reads a list piece by piece. */
+export class LineParser {
+  readonly #names: Names
+  readonly #rejections = new Rejections()
+  readonly #decoder = new TextDecoder()
+  readonly #encoder = new TextEncoder()
+  #lines = 0
+  #contentLines = 0
+
+  /** `bytesExpected`: the size of the file; more is no error. */
+  constructor(bytesExpected: number) {
+    this.#names = new Names(bytesExpected)
+  }
+
+  /** Reads bytes `start` to `end`: whole lines, only the last of the file may lack its end. */
+  read(bytes: Uint8Array, start: number, end: number): void {
+    let at = start
+    if (this.#lines === 0 && BYTE_ORDER_MARK.every((byte, i) => bytes[start + i] === byte)) {
+      at += BYTE_ORDER_MARK.length
+    }
+    while (at < end) {
+      this.#lines++
+      const nameStart = afterSink(bytes, at)
+      const nameEnd = plainNameEnd(bytes, nameStart, end)
+      const next = nameEnd < 0 ? -1 : afterPlainName(bytes, nameEnd, end)
+      if (next >= 0) {
+        this.#names.add(bytes, nameStart, nameEnd, this.#lines)
+        this.#contentLines++
+        at = next
+      } else {
+        const lineEnd = endOfLine(bytes, at, end)
+        this.#take(readBytes(bytes, at, lineEnd, this.#decoder), this.#lines)
+        at = lineEnd + 1
+      }
+    }
+  }
+
+  /** Reads one entry that stands in another file, such as the domain of a platform. */
+  readEntry({ text, line }: ListEntry): void {
+    this.#lines++
+    this.#take([readEntry(text.trim(), false)], line)
+  }
+
+  finish(): ParsedLines {
+    return {
+      ...this.#names.finish(),
+      lines: this.#lines,
+      contentLines: this.#contentLines,
+      rejectedCount: this.#rejections.total,
+      rejected: this.#rejections.summary(),
+    }
+  }
+
+  #take(readings: readonly Reading[], line: number): void {
+    if (readings.length > 0) this.#contentLines++
+    for (const reading of readings) {
+      if ('host' in reading) {
+        const bytes = this.#encoder.encode(reading.host)
+        this.#names.add(bytes, 0, bytes.length, line)
+      } else this.#rejections.add(reading.reason, line, reading.text)
+    }
+  }
+}
+
+/** Reads the whole text of a list. */
+export function parseLines(bytes: Uint8Array): ParsedLines {
+  const parser = new LineParser(bytes.length)
+  parser.read(bytes, 0, bytes.length)
+  return parser.finish()
+}
+
+/** Reads entries that stand in another file. */
+export function parseEntries(entries: readonly ListEntry[]): ParsedLines {
+  const parser = new LineParser(0)
+  for (const entry of entries) parser.readEntry(entry)
+  return parser.finish()
+}
+
 /** Grows as names come. What is reserved and never written costs no memory. */
 class Names {
   #bytes: Uint8Array
   #used = 0
   #lines: Uint32Array
   #count = 0
+  #nodesMax = 0
 
   constructor(bytesExpected: number) {
-    this.#bytes = new Uint8Array(Math.max(bytesExpected, 2 * NAME_BYTES_MAX))
-    this.#lines = new Uint32Array(Math.max(16, bytesExpected >>> 4))
+    this.#bytes = new Uint8Array(bytesExpected + 2 * NAME_BYTES_MAX)
+    this.#lines = new Uint32Array(NAMES_EXPECTED_MIN + bytesExpected / BYTES_PER_LINE_EXPECTED)
   }
 
   add(source: Uint8Array, start: number, end: number, line: number): void {
@@ -62,18 +147,24 @@ class Names {
     if (this.#count === this.#lines.length) this.#lines = grown(this.#lines, Uint32Array)
     const bytes = this.#bytes
     let at = this.#used
+    let dots = 0
     bytes[at++] = length
-    for (let i = start; i < end; i++) bytes[at++] = source[i]!
+    for (let i = start; i < end; i++) {
+      const byte = source[i]!
+      bytes[at++] = byte
+      if (byte === DOT) dots++
+    }
     this.#used = at
+    this.#nodesMax += Math.max(1, dots)
     this.#lines[this.#count++] = line
   }
 
-  get bytes(): Uint8Array {
-    return this.#bytes.subarray(0, this.#used)
-  }
-
-  get lines(): Uint32Array {
-    return this.#lines.subarray(0, this.#count)
+  finish(): Pick<ParsedLines, 'names' | 'nameLines' | 'nodesMax'> {
+    return {
+      names: this.#bytes.subarray(0, this.#used),
+      nameLines: this.#lines.subarray(0, this.#count),
+      nodesMax: this.#nodesMax,
+    }
   }
 }
 
@@ -83,85 +174,20 @@ function grown<T extends Uint8Array | Uint32Array>(old: T, make: new (length: nu
   return larger
 }
 
-/** Adds what `readings` found to the names or to the rejections. */
-class Collector {
-  readonly names: Names
-  readonly #rejections = new Rejections()
-  readonly #encoder = new TextEncoder()
-  #contentLines = 0
-
-  constructor(bytesExpected: number) {
-    this.names = new Names(bytesExpected)
-  }
-
-  take(readings: readonly Reading[], line: number): void {
-    if (readings.length > 0) this.#contentLines++
-    for (const reading of readings) {
-      if ('host' in reading) {
-        const bytes = this.#encoder.encode(reading.host)
-        this.names.add(bytes, 0, bytes.length, line)
-      } else this.#rejections.add(reading.reason, line, reading.text)
-    }
-  }
-
-  finish(lines: number, plainLines: number): ParsedLines {
-    return {
-      names: this.names.bytes,
-      nameLines: this.names.lines,
-      lines,
-      contentLines: this.#contentLines + plainLines,
-      rejectedCount: this.#rejections.total,
-      rejected: this.#rejections.summary(),
-    }
-  }
-}
-
-/** Reads the whole text of a list. */
-export function parseLines(bytes: Uint8Array): ParsedLines {
-  const collector = new Collector(bytes.length)
-  const decoder = new TextDecoder()
-  let at = BYTE_ORDER_MARK.every((byte, i) => bytes[i] === byte) ? BYTE_ORDER_MARK.length : 0
-  let line = 0
-  let plainLines = 0
-  while (at < bytes.length) {
-    line++
-    const start = afterSink(bytes, at)
-    const end = plainNameEnd(bytes, start)
-    const next = end < 0 ? -1 : afterPlainName(bytes, end)
-    if (next >= 0) {
-      collector.names.add(bytes, start, end, line)
-      plainLines++
-      at = next
-      continue
-    }
-    const lineEnd = endOfLine(bytes, at)
-    collector.take(readBytes(bytes, at, lineEnd, decoder), line)
-    at = lineEnd + 1
-  }
-  return collector.finish(line, plainLines)
-}
-
-/** Reads entries that stand in another file, such as the domains of a platform. */
-export function parseEntries(entries: readonly ListEntry[]): ParsedLines {
-  const collector = new Collector(0)
-  for (const { text, line } of entries) collector.take([readEntry(text.trim(), false)], line)
-  return collector.finish(entries.length, 0)
-}
-
 function readBytes(
   bytes: Uint8Array,
   start: number,
   end: number,
-  decoder: TextDecoder,
+  decoder: { decode: (bytes: Uint8Array) => string },
 ): readonly Reading[] {
   if (end - start <= LINE_BYTES_MAX) return readLine(decoder.decode(bytes.subarray(start, end)))
   const text = decoder.decode(bytes.subarray(start, start + LINE_BYTES_MAX))
   return /^\s*[#;!]/.test(text) ? [] : [{ reason: 'line-too-long', text }]
 }
 
-function endOfLine(bytes: Uint8Array, at: number): number {
-  const end = bytes.indexOf(LF, at)
-  return end < 0 ? bytes.length : end
+function endOfLine(bytes: Uint8Array, at: number, end: number): number {
+  const found = bytes.indexOf(LF, at)
+  return found < 0 || found > end ? end : found
 }
 
 /** Where the name begins: after a hosts file's address, if the line begins with a usual one. */
@@ -179,11 +205,11 @@ function afterSink(bytes: Uint8Array, at: number): number {
  * here, parseHost passes unchanged. A last label that begins with a digit may be an address, and one that
  * begins as `localdomain` does may be no site.
  */
-function plainNameEnd(bytes: Uint8Array, start: number): number {
+function plainNameEnd(bytes: Uint8Array, start: number, end: number): number {
   let at = start
   let labelStart = start
   let kind = OTHER
-  while (at < bytes.length) {
+  while (at < end) {
     kind = KINDS[bytes[at]!]!
     if (kind === OTHER) break
     if (kind === DOT) {
@@ -200,16 +226,17 @@ function plainNameEnd(bytes: Uint8Array, start: number): number {
 }
 
 function isLocal(bytes: Uint8Array, labelStart: number): boolean {
-  return LOC.every((byte, i) => bytes[labelStart + i] === byte)
+  const [l, o, c] = LOC
+  return bytes[labelStart] === l && bytes[labelStart + 1] === o && bytes[labelStart + 2] === c
 }
 
 /** The start of the next line, where nothing but blanks or a comment follows the name; else -1. */
-function afterPlainName(bytes: Uint8Array, nameEnd: number): number {
+function afterPlainName(bytes: Uint8Array, nameEnd: number, end: number): number {
   let at = nameEnd
-  while (at < bytes.length) {
+  while (at < end) {
     const byte = bytes[at]
     if (byte === LF) return at + 1
-    if (byte === HASH) return isWhitespace(bytes[at - 1]) ? endOfLine(bytes, at) + 1 : -1
+    if (byte === HASH) return isWhitespace(bytes[at - 1]) ? endOfLine(bytes, at, end) + 1 : -1
     if (!isWhitespace(byte)) return -1
     at++
   }

@@ -4,6 +4,8 @@
  */
 import type { LabelTarget } from '../policy/source.ts'
 import {
+  BUCKET_END,
+  bucketOf,
   DOT,
   hashName,
   IMAGE_FAULTS,
@@ -15,6 +17,8 @@ import {
   NODE_MASK_BITS,
   NODE_NAME_BYTE,
   openImage,
+  VARINT_BITS,
+  VARINT_MORE,
 } from './layout.ts'
 import { findNode, maskOf } from './lookup.ts'
 
@@ -28,9 +32,6 @@ export interface Location {
   readonly target: LabelTarget
 }
 
-const VARINT_BITS = 7
-const VARINT_MORE = 0x80
-
 /**
  * Every place that lists `host` or a parent of it; the most specific name first, lists in the order of the
  * settings. Throws where the buffer is not an image.
@@ -42,10 +43,11 @@ export function locate(buffer: SharedArrayBuffer, host: string): Location[] {
   const rows = rowsOf(image)
   const locations: Location[] = []
   for (const start of suffixes(bytes)) {
-    const node = findNode(image, bytes, start, bytes.length, mix(hashName(bytes, start, bytes.length)))
-    if (node === 0 || (maskOf(image, node) & NODE_MASK_BITS) === 0) continue
+    const mixed = mix(hashName(bytes, start, bytes.length))
+    const node = findNode(image, bytes, start, bytes.length, mixed)
+    if (node === 0 || !isListed(image, node)) continue
     const domain = new TextDecoder().decode(bytes.subarray(start))
-    for (const { list, line } of sourcesOf(image.arena, node)) {
+    for (const { list, line } of sourcesOf(image, bucketOf(mixed, image.buckets.length), node)) {
       const { name, target } = rows[list]!
       locations.push({ domain, list: name, line, target })
     }
@@ -77,10 +79,22 @@ function suffixes(bytes: Uint8Array): number[] {
   return starts
 }
 
-/** In the order of the lists; the arena has the latest first. */
-function sourcesOf(arena: Uint8Array, node: number): { list: number; line: number }[] {
-  const sources: { list: number; line: number }[] = []
-  let at = node + NODE_NAME_BYTE + arena[node]!
+function isListed(image: ImageView, node: number): boolean {
+  return (maskOf(image, node) & NODE_MASK_BITS) !== 0
+}
+
+interface Source {
+  readonly list: number
+  readonly line: number
+}
+
+/** The node's sources, in the order of the lists; the arena has the latest first. */
+function sourcesOf(image: ImageView, bucket: number, wanted: number): Source[] {
+  const { arena } = image
+  const nodes: number[] = []
+  let at = image.buckets[bucket]!
+  for (; arena[at]! > BUCKET_END; at += NODE_NAME_BYTE + arena[at]!) nodes.push(at)
+  at++
   const varint = () => {
     let value = 0
     for (let shift = 0; ; shift += VARINT_BITS) {
@@ -89,9 +103,14 @@ function sourcesOf(arena: Uint8Array, node: number): { list: number; line: numbe
       if (byte < VARINT_MORE) return value >>> 0
     }
   }
-  for (;;) {
-    const listAndMore = varint()
-    sources.unshift({ list: listAndMore >>> 1, line: varint() })
-    if ((listAndMore & 1) === 0) return sources
+  for (const node of nodes) {
+    const sources: Source[] = []
+    for (let more = isListed(image, node); more; ) {
+      const listAndMore = varint()
+      sources.unshift({ list: listAndMore >>> 1, line: varint() })
+      more = (listAndMore & 1) !== 0
+    }
+    if (node === wanted) return sources
   }
+  throw new Error('the node is not in its bucket')
 }

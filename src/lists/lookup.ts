@@ -10,6 +10,8 @@
  */
 import type { Labels } from '../policy/policy.ts'
 import {
+  BUCKET_END,
+  bucketOf,
   DOT,
   FLAG_NEVER_BLOCK,
   filterBits,
@@ -30,10 +32,9 @@ import {
   NAME_BYTES_MAX,
   NODE_CHILD_BIT,
   NODE_MASK_BITS,
+  NODE_MASK_BYTE,
   NODE_NAME_BYTE,
   openImage,
-  placeOf,
-  SLOT_WORDS,
 } from './layout.ts'
 
 const ASCII_MAX = 0x7f
@@ -113,19 +114,19 @@ export class Lookup {
 
   /** One label, an IP literal, or any host where top-level domains are listed. */
   #matchUnusual(bytes: Uint8Array, start: number, end: number, into: Labels): boolean {
-    const dot = bytes.subarray(start, end).lastIndexOf(DOT)
-    if (dot < 0 || isLiteral(bytes, start, end)) return this.#matchSuffix(bytes, start, end, into)
-    const top = start + dot + 1
+    const top = labelStart(bytes, start, end)
+    if (top === start || isLiteral(bytes, start, end)) {
+      return this.#matchSuffix(bytes, start, end, into)
+    }
     const found = this.#hasOneLabelNames && this.#matchSuffix(bytes, top, end, into)
-    let at = top - 1
-    while (at > start && bytes[at - 1] !== DOT) at--
+    const at = labelStart(bytes, start, top - 1)
     return this.#descend(bytes, start, end, at, hashName(bytes, at, end), into) || found
   }
 
   /** That one suffix and nothing above or below it. */
   #matchSuffix(bytes: Uint8Array, start: number, end: number, into: Labels): boolean {
     const node = findNode(this.#image, bytes, start, end, mix(hashName(bytes, start, end)))
-    return node !== 0 && addMask(this.#image, maskOf(this.#image, node), into)
+    return node !== 0 && addMask(this.#image, maskOf(this.#image, node) & NODE_MASK_BITS, into)
   }
 
   /** From the suffix that begins at `from` and hashes to `fromHash`, down to the whole host. */
@@ -173,28 +174,36 @@ export function findNode(
   end: number,
   mixed: number,
 ): number {
-  if (!mayBeNode(image.filter, mixed)) return 0
-  const { table } = image
-  let word = placeOf(mixed, table.length / SLOT_WORDS) * SLOT_WORDS
-  for (;;) {
-    const node = table[word + 1]!
-    if (node === 0) return 0
-    if (table[word] === mixed && isNamed(image.arena, node, bytes, start, end)) return node
-    word += SLOT_WORDS
-    if (word === table.length) word = 0
+  const { filter, arena } = image
+  if (!mayBeNode(filter, mixed)) return 0
+  let node = image.buckets[bucketOf(mixed, filter.length)]!
+  let length = arena[node]!
+  while (length > BUCKET_END) {
+    if (length === end - start && isNamed(arena, node, bytes, start, end)) return node
+    node += NODE_NAME_BYTE + length
+    length = arena[node]!
   }
+  return 0
 }
 
 /** The node's mask id and child bit. */
 export function maskOf(image: ImageView, node: number): number {
-  return image.arena[node + 1]! | (image.arena[node + 2]! << 8)
+  return image.arena[node + NODE_MASK_BYTE]! | (image.arena[node + NODE_MASK_BYTE + 1]! << 8)
 }
 
 function mayBeNode(filter: Int32Array, mixed: number): boolean {
   const bits = filterBits(mixed)
-  return (filter[placeOf(mixed, filter.length)]! & bits) === bits
+  return (filter[bucketOf(mixed, filter.length)]! & bits) === bits
 }
 
+/** Where the label begins that ends before `end`. */
+function labelStart(bytes: Uint8Array, start: number, end: number): number {
+  let at = end
+  while (at > start && bytes[at - 1] !== DOT) at--
+  return at
+}
+
+/** True where the node, of the same length, has that very name. */
 function isNamed(
   arena: Uint8Array,
   node: number,
@@ -202,7 +211,6 @@ function isNamed(
   start: number,
   end: number,
 ): boolean {
-  if (arena[node] !== end - start) return false
   let at = node + NODE_NAME_BYTE
   for (let i = start; i < end; i++) if (arena[at++] !== bytes[i]) return false
   return true

@@ -4,25 +4,29 @@
  * Never: lays out bytes; assemble.ts does.
  */
 import {
+  bucketOf,
   DOT,
   HASH_SEED,
   hashStep,
   isLiteral,
   mix,
   NODE_CHILD_BIT,
-  placeOf,
-  SLOT_WORDS,
-  SLOTS_PER_NODE,
+  NODE_MASK_BITS,
 } from './layout.ts'
 
 /** Where the names of a list lie: a length byte, then the name. */
 export interface NameBuffer {
   readonly names: Uint8Array
   readonly nameLines: Uint32Array
+  readonly nodesMax: number
 }
 
 /** No node, no source: both are counted from 1. */
 export const NONE = 0
+
+/** The table of a build: a slot is mixed hash and node, three quarters are full at most. */
+const SLOT_WORDS = 2
+const SLOTS_PER_NODE = 4 / 3
 
 /** Gives the id of a mask together with the labels of one more list. */
 export type MaskJoin = (mask: number, list: number) => number
@@ -30,14 +34,16 @@ export type MaskJoin = (mask: number, list: number) => number
 export class Nodes {
   readonly #buffers: readonly NameBuffer[]
   readonly #join: MaskJoin
-  /** Slots of mixed hash and node, in the order of the image's own table. */
   readonly #table: Int32Array
   readonly #slots: number
+  /** The mask of a node that only the present list names. */
+  #firstMask = 0
 
-  /** Of each node: whose buffer its name lies in, where, how long; mask and child bit; parent. */
+  /** Of each node: whose buffer its name lies in, where, how long; its mixed hash; mask and child bit; parent. */
   readonly list: Uint16Array
   readonly start: Uint32Array
   readonly length: Uint8Array
+  readonly mixed: Int32Array
   readonly mask: Uint16Array
   readonly parent: Uint32Array
   /** Its latest source, or NONE. */
@@ -50,18 +56,22 @@ export class Nodes {
 
   count = 0
   sources = 0
+  /** Nodes with a source. */
+  listed = 0
   oneLabelNames = 0
 
   /** The arrays are as large as the names could ever need; pages that stay untouched cost nothing. */
   constructor(buffers: readonly NameBuffer[], join: MaskJoin) {
     this.#buffers = buffers
     this.#join = join
-    const { nodes, names } = bounds(buffers)
+    const names = buffers.reduce((sum, { nameLines }) => sum + nameLines.length, 0)
+    const nodes = buffers.reduce((sum, { nodesMax }) => sum + nodesMax, 0)
     this.#slots = Math.ceil((nodes + 1) * SLOTS_PER_NODE)
     this.#table = new Int32Array(this.#slots * SLOT_WORDS)
     this.list = new Uint16Array(nodes + 1)
     this.start = new Uint32Array(nodes + 1)
     this.length = new Uint8Array(nodes + 1)
+    this.mixed = new Int32Array(nodes + 1)
     this.mask = new Uint16Array(nodes + 1)
     this.parent = new Uint32Array(nodes + 1)
     this.source = new Uint32Array(nodes + 1)
@@ -74,22 +84,15 @@ export class Nodes {
   addList(list: number): number {
     const { names, nameLines } = this.#buffers[list]!
     let duplicates = 0
+    this.#firstMask = this.#join(0, list)
     let at = 0
-    for (const line of nameLines) {
+    for (let name = 0; name < nameLines.length; name++) {
       const start = at + 1
       at = start + names[at]!
-      if (!this.#addSource(this.#addName(list, start, at), list, line)) duplicates++
+      const node = this.#addName(list, start, at)
+      if (!this.#addSource(node, list, nameLines[name]!)) duplicates++
     }
     return duplicates
-  }
-
-  /** Calls `visit` with each node and its mixed hash, in the order of the image's table. */
-  forEachByHash(visit: (mixed: number, node: number) => void): void {
-    const table = this.#table
-    for (let word = 0; word < table.length; word += SLOT_WORDS) {
-      const node = table[word + 1]!
-      if (node !== NONE) visit(table[word]!, node)
-    }
   }
 
   /** The buffer that holds the node's name. */
@@ -123,7 +126,7 @@ export class Nodes {
   #find(list: number, start: number, end: number, mixed: number, parent: number): number {
     const table = this.#table
     const last = table.length
-    let word = placeOf(mixed, this.#slots) * SLOT_WORDS
+    let word = bucketOf(mixed, this.#slots) * SLOT_WORDS
     for (;;) {
       const node = table[word + 1]!
       if (node === NONE) break
@@ -134,6 +137,7 @@ export class Nodes {
     const node = ++this.count
     table[word] = mixed
     table[word + 1] = node
+    this.mixed[node] = mixed
     this.list[node] = list
     this.start[node] = start
     this.length[node] = end - start
@@ -156,27 +160,16 @@ export class Nodes {
     const latest = this.source[node]!
     // Lists are added one after the other, so only the latest source can be of this one.
     if (latest !== NONE && this.sourceList[latest] === list) return false
+    if (latest === NONE) this.listed++
     const source = ++this.sources
     this.sourceList[source] = list
     this.sourceLine[source] = line
     this.sourceNext[source] = latest
     this.source[node] = source
     const mask = this.mask[node]!
-    const joined = this.#join(mask & ~NODE_CHILD_BIT, list)
+    const id = mask & NODE_MASK_BITS
+    const joined = id === 0 ? this.#firstMask : this.#join(id, list)
     this.mask[node] = joined | (mask & NODE_CHILD_BIT)
     return true
   }
-}
-
-/** The most nodes and sources that these names can make. */
-function bounds(buffers: readonly NameBuffer[]): { nodes: number; names: number } {
-  let nodes = 0
-  let names = 0
-  for (const buffer of buffers) {
-    for (const byte of buffer.names) if (byte === DOT) nodes++
-    // A name of one label has no dot. A length byte that reads as a dot only makes the bound wider.
-    nodes += buffer.nameLines.length
-    names += buffer.nameLines.length
-  }
-  return { nodes, names }
 }

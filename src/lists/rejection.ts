@@ -63,7 +63,10 @@ export const REJECTIONS: Readonly<Record<RejectReason, RejectText>> = {
     what: 'letters that no international domain name has',
     hint: 'Check the spelling, or write the name as xn--….',
   },
-  'host-address': { what: 'not a valid IP address', hint: 'Write all four numbers, 0 to 255 each.' },
+  'host-address': {
+    what: 'not a valid IP address',
+    hint: 'Write all four numbers, 0 to 255 each.',
+  },
   'host-zone': { what: 'an IPv6 address with a zone', hint: 'Take away the % and what follows.' },
   'not-a-site': {
     what: "a computer's name for itself, not a site",

@@ -32,7 +32,7 @@ export const LABEL_LENGTH_MAX = 63
 /** A spelling may be longer than the host it means (percent signs, U-labels), but not without end. */
 export const HOST_TEXT_LENGTH_MAX = 1_024
 
-const PLAIN = /^[a-z0-9_](?:[a-z0-9_.-]*[a-z0-9_.])?$/
+const PLAIN = /^[a-z0-9_.-]+$/
 /** What would change the meaning of a URL around it, and controls, blanks and DEL. */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what this looks for
 const FORBIDDEN = /[\u0000-\u0020\u007f/?#@\\<>^|"`{}]/
@@ -89,6 +89,8 @@ function finish(text: string): HostName | HostError {
   const name = text.endsWith('.') ? text.slice(0, -1) : text
   if (name === '') return 'host-label-empty'
   if (name.length > HOST_LENGTH_MAX) return 'host-too-long'
+  // A hyphen first is no host to glibc (res_hnok) and an option to a command line.
+  if (name.startsWith('-') || name.endsWith('-')) return 'host-character'
   let start = 0
   for (let i = 0; i <= name.length; i++) {
     if (i < name.length && name.charCodeAt(i) !== 46) continue

@@ -2,7 +2,13 @@
  * Owns: what all connections of one thread share: the world, the lookup, the ledger, the flows, the tick.
  * Never: reads from or writes to a socket.
  */
-import { createIdentifier, type Identifier } from '../identity/index.ts'
+import {
+  BasicVerifier,
+  challengeHeaders,
+  createIdentifier,
+  type Identifier,
+  type Users,
+} from '../identity/index.ts'
 import type { Clock } from '../ledger/clock.ts'
 import type { Ledger } from '../ledger/ledger.ts'
 import { Lookup } from '../lists/lookup.ts'
@@ -72,7 +78,8 @@ export class Engine {
   readonly #quotaFlows = new Set<Flow>()
   #world: World
   #lookup: Lookup
-  #identifier: Identifier
+  #verifier: BasicVerifier | null = null
+  #identifier: Identifier = createIdentifier({ verifier: null })
   #listeners: readonly Listener[]
   #endpoints: readonly Endpoint[] = []
   #flowNumber = 0
@@ -90,7 +97,7 @@ export class Engine {
     this.#dialler = new Dialler(options.resolve)
     this.#world = world
     this.#lookup = new Lookup(world.image)
-    this.#identifier = createIdentifier(world.users)
+    this.#signIn(world.users)
     this.#listeners = listenersOf(world, [])
     this.#day = localDay(world.policy.calendar, clock())
     this.#minute = minuteOf(this.#day, clock())
@@ -108,7 +115,7 @@ export class Engine {
   replace(world: World): void {
     this.#world = world
     this.#lookup = new Lookup(world.image)
-    this.#identifier.replaceUsers(world.users)
+    this.#signIn(world.users)
     this.#listeners = listenersOf(world, this.#endpoints)
     this.#day = localDay(world.policy.calendar, this.clock())
     this.pool.configure(world.limits)
@@ -116,6 +123,16 @@ export class Engine {
     this.pool.clear()
     this.recorder.configure(world.log)
     for (const flow of this.#quotaFlows) this.#relabel(flow)
+  }
+
+  /** The users there are now; who has signed in stays so, where the password is still the same. */
+  #signIn(users: Users | null): void {
+    if (users !== null && this.#verifier !== null) {
+      this.#verifier.replaceUsers(users)
+      return
+    }
+    this.#verifier = users === null ? null : new BasicVerifier({ users })
+    this.#identifier = createIdentifier({ verifier: this.#verifier })
   }
 
   /** Bits and zones have new meanings under a new policy: what an open flow knows is read anew. */
@@ -141,7 +158,7 @@ export class Engine {
   }
 
   challenges(zone: Zone | null): readonly string[] {
-    return this.#identifier.challengeHeaders(zone)
+    return challengeHeaders(zone)
   }
 
   /** All that the decision on `head` rests on. */

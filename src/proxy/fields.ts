@@ -13,37 +13,43 @@ const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** Field values: visible, blanks, tabs and obs-text; no other control (RFC 9110 section 5.5). */
 // biome-ignore lint/suspicious/noControlCharactersInRegex: the grammar names them
 const VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
-const OUTER_BLANKS = /^[\t ]+|[\t ]+$/g
 
 export function isToken(text: string): boolean {
   return TOKEN.test(text)
 }
 
-/** Removes the blanks that may stand around a field value. */
+/** Removes the blanks that may stand around a field value, in one pass however many there are. */
 export function trimBlanks(text: string): string {
-  const first = text.charCodeAt(0)
-  const last = text.charCodeAt(text.length - 1)
-  const blank = (code: number) => code === 32 || code === 9
-  return blank(first) || blank(last) ? text.replace(OUTER_BLANKS, '') : text
+  let start = 0
+  let end = text.length
+  while (start < end && isBlank(text.charCodeAt(start))) start++
+  while (end > start && isBlank(text.charCodeAt(end - 1))) end--
+  return text.slice(start, end)
 }
+
+function isBlank(code: number): boolean {
+  return code === 32 || code === 9
+}
+
+export type FieldsFault = 'malformed' | 'too-many'
 
 /**
  * Reads the field lines in `text` from `start`, each ended by CR LF, into name, value, name, value.
- * Null where a line is wrong: no colon, a blank before it, a folded line, a bare CR or LF, a control;
- * or where there are more than `fieldsMax` of them.
+ * `malformed` where a line is wrong: no colon, a blank before it, a folded line, a bare CR or LF, a
+ * control; `too-many` where there are more than `fieldsMax` of them.
  */
-export function parseFields(text: string, start: number, fieldsMax: number): Fields | null {
+export function parseFields(text: string, start: number, fieldsMax: number): Fields | FieldsFault {
   const fields: Fields = []
   let from = start
   while (from < text.length) {
     const end = text.indexOf('\r\n', from)
-    if (end < 0) return null
+    if (end < 0) return 'malformed'
     const colon = text.indexOf(':', from)
-    if (colon < 0 || colon > end) return null
+    if (colon < 0 || colon > end) return 'malformed'
     const name = text.slice(from, colon)
     const value = trimBlanks(text.slice(colon + 1, end))
-    if (!TOKEN.test(name) || !VALUE.test(value)) return null
-    if (fields.length >= 2 * fieldsMax) return null
+    if (!TOKEN.test(name) || !VALUE.test(value)) return 'malformed'
+    if (fields.length >= 2 * fieldsMax) return 'too-many'
     fields.push(name, value)
     from = end + 2
   }
@@ -93,11 +99,25 @@ export function forwardable(
   return lines
 }
 
-/** The trailer fields that may go on: never those that frame, route or authenticate (RFC 9110 6.5.1). */
-const NEVER_IN_TRAILERS = ['content-length', 'host', 'authorization', 'content-encoding', 'trailer']
+/**
+ * What has no meaning, or a dangerous one, once the content has passed (RFC 9110 section 6.5.1): fields
+ * that frame, route, authenticate, modify the request, control the response or say how to read content.
+ */
+const NEVER_IN_TRAILERS = [
+  ...['content-length', 'host', 'trailer', 'via', 'max-forwards', 'expect'],
+  ...['authorization', 'www-authenticate', 'authentication-info', 'cookie', 'set-cookie'],
+  ...['cache-control', 'pragma', 'range', 'if-match', 'if-none-match', 'if-range'],
+  ...['if-modified-since', 'if-unmodified-since'],
+  ...['age', 'date', 'expires', 'location', 'retry-after', 'vary', 'warning'],
+  ...['content-encoding', 'content-type', 'content-range'],
+]
 
-export function forwardableTrailers(fields: Fields): string {
-  return forwardable(fields, [], NEVER_IN_TRAILERS)
+/**
+ * The trailer fields of `fields` that may go on, each line ended by CR LF. `nominated` are the names that
+ * Connection gave in the head: they hold for the trailers too (RFC 9110 section 7.6.1).
+ */
+export function forwardableTrailers(fields: Fields, nominated: readonly string[] = []): string {
+  return forwardable(fields, nominated, NEVER_IN_TRAILERS)
 }
 
 /** Our own entry in Via (RFC 9110 section 7.6.3); a request that carries it has been here before. */

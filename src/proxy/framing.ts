@@ -116,10 +116,14 @@ class ChunkedReader implements BodyReader {
     const feed = bytes.indexOf(10, start)
     const end = feed < 0 ? bytes.length : feed + 1
     this.#held += bytes.toString('latin1', start, end)
-    const limit = this.#state === 'trailer' ? TRAILER_BYTES_MAX : CHUNK_LINE_BYTES_MAX
-    if (this.#held.length > limit) this.#state = 'fault'
+    if (this.#held.length > this.#heldBytesMax()) this.#state = 'fault'
     else if (feed >= 0) this.#whole()
     return end
+  }
+
+  #heldBytesMax(): number {
+    if (this.#state === 'trailer') return TRAILER_BYTES_MAX
+    return this.#state === 'crlf' ? CHUNK_END.length : CHUNK_LINE_BYTES_MAX
   }
 
   #whole(): void {
@@ -152,19 +156,21 @@ class ChunkedReader implements BodyReader {
   #trailer(text: string): void {
     if (text !== '\r\n' && !text.endsWith('\r\n\r\n')) return
     const fields = parseFields(text.slice(0, -2), 0, TRAILER_FIELDS_MAX)
-    this.#state = fields === null ? 'fault' : 'done'
-    this.trailers = fields ?? []
+    if (typeof fields === 'string') {
+      this.#state = 'fault'
+      return
+    }
+    this.#state = 'done'
+    this.trailers = fields
   }
 }
-
-const CRLF = Buffer.from('\r\n')
 
 /** The line that goes before a chunk of `length` bytes; CHUNK_END goes after it. */
 export function chunkLine(length: number): string {
   return `${length.toString(16)}\r\n`
 }
 
-export const CHUNK_END = CRLF
+export const CHUNK_END = Buffer.from('\r\n')
 
 /** What ends a chunked body: the last chunk and the trailer fields (each line ended by CR LF). */
 export function lastChunk(trailerLines: string): string {

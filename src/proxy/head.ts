@@ -69,15 +69,17 @@ type Seen = { method: string; host: string; port: number }
 
 function read(text: string, fieldsMax: number, seen: Seen): RequestHead {
   const lineEnd = text.indexOf('\r\n')
+  if (lineEnd < 0) throw new Fault('request-line')
   if (lineEnd > REQUEST_LINE_BYTES_MAX) throw new Fault('request-line-too-long')
   const { method, target, minor } = requestLine(text.slice(0, lineEnd))
   seen.method = method
   const carriage = method === 'CONNECT' ? 'connect' : 'http'
-  const asked = carriage === 'connect' ? authorityForm(target) : absoluteForm(target)
+  const asked = carriage === 'connect' ? authorityForm(target) : absoluteForm(target, method)
   seen.host = asked.host
   seen.port = asked.port
   const fields = parseFields(text, lineEnd + 2, fieldsMax)
-  if (fields === null) throw new Fault('header-malformed')
+  if (fields === 'malformed') throw new Fault('header-malformed')
+  if (fields === 'too-many') throw new Fault('head-too-large')
   const found = scan(fields)
   checkHost(found.host, asked, minor)
   const framing = framingOf(found, minor)
@@ -93,9 +95,10 @@ function read(text: string, fieldsMax: number, seen: Seen): RequestHead {
     fields,
     nominated: connection,
     framing,
-    keepAlive: minor === 1 ? !connection.includes('close') : connection.includes('keep-alive'),
+    // A proxy keeps no HTTP/1.0 client's connection, whatever it asks for (RFC 9112 section 9.3).
+    keepAlive: minor === 1 && !connection.includes('close'),
     expectsContinue: expectation(found.expect, minor),
-    upgrade: minor === 1 && connection.includes('upgrade') ? found.upgrade : null,
+    upgrade: minor === 1 && connection.includes('upgrade') ? protocolsOf(found.upgrade) : null,
     proxyAuthorization: found.proxyAuthorization,
     acceptLanguage: found.acceptLanguage,
     via: found.via,
@@ -129,7 +132,7 @@ function authorityForm(target: string): Asked {
 }
 
 /** `http://host[:port]/path?query` (RFC 9112 section 3.2.2). */
-function absoluteForm(target: string): Asked {
+function absoluteForm(target: string, method: string): Asked {
   if (target === '*' || target.startsWith('/')) throw new Fault('target-form')
   const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(target)
   if (scheme === null) throw new Fault('target-form')
@@ -138,12 +141,18 @@ function absoluteForm(target: string): Asked {
   const rest = target.slice(start)
   const slash = rest.search(/[/?#]/)
   const authorityText = slash < 0 ? rest : rest.slice(0, slash)
-  const path = slash < 0 ? '/' : rest.slice(slash)
+  const path = slash < 0 ? '' : rest.slice(slash)
   // A fragment never travels, and a backslash is a slash to some and not to others.
   if (path.includes('#') || authorityText.includes('\\')) throw new Fault('request-line')
   if (authorityText.includes('@')) throw new Fault('userinfo-forbidden')
   const { host, port } = authority(authorityText)
-  return { host, port: port ?? 80, target: encodeHighBytes(path[0] === '/' ? path : `/${path}`) }
+  return { host, port: port ?? 80, target: originForm(path, method) }
+}
+
+/** What we ask the origin for. OPTIONS without a path is about the server (RFC 9112 section 3.2.4). */
+function originForm(path: string, method: string): string {
+  if (path === '' && method === 'OPTIONS') return '*'
+  return encodeHighBytes(path[0] === '/' ? path : `/${path}`)
 }
 
 /** Bytes beyond ASCII in a path go on as browsers send them. */
@@ -260,8 +269,14 @@ function framingOf(found: Found, minor: 0 | 1): Framing {
   return bytes === 0 ? { kind: 'none' } : { kind: 'length', length: bytes }
 }
 
+/** What Upgrade asks for; null where it names nothing. */
+function protocolsOf(upgrade: string | null): string | null {
+  return upgrade === null || listOf(upgrade).length === 0 ? null : upgrade
+}
+
 function expectation(value: string | null, minor: 0 | 1): boolean {
-  if (value === null || minor === 0) return false
+  if (value === null) return false
   if (value.toLowerCase() !== '100-continue') throw new Fault('expectation-unsupported')
-  return true
+  // An HTTP/1.0 client does not know the answer to it (RFC 9110 section 10.1.1).
+  return minor === 1
 }

@@ -53,16 +53,21 @@ export function categoryTitle(name: string, language: Language): string {
   return Object.hasOwn(CATEGORY_TITLES, name) ? CATEGORY_TITLES[name]![language] : name
 }
 
-/** Swedish unless the browser prefers English: first of the two in Accept-Language by weight wins. */
+/** A weight of RFC 9110 section 12.4.2. */
+const WEIGHT = /^q=(0(?:\.\d{0,3})?|1(?:\.0{0,3})?)$/
+
+/**
+ * Swedish unless the browser prefers English: of the two in Accept-Language the heavier wins, then the
+ * first. A range whose weight is malformed, or 0, counts as not there.
+ */
 export function languageOf(acceptLanguage: string): Language {
   let best: Language = 'sv'
   let bestWeight = 0
   for (const part of acceptLanguage.split(',')) {
-    const [tag = '', ...parameters] = part.trim().toLowerCase().split(';')
-    const language = tag.split('-')[0]
-    const weightText = parameters.find((parameter) => parameter.trim().startsWith('q='))
-    const weight = weightText === undefined ? 1 : Number(weightText.trim().slice(2))
-    if ((language !== 'sv' && language !== 'en') || !(weight > bestWeight)) continue
+    const [range = '', weightText] = part.toLowerCase().split(';', 2)
+    const language = range.trim().split('-')[0]
+    const weight = weightText === undefined ? 1 : Number(WEIGHT.exec(weightText.trim())?.[1] ?? 0)
+    if ((language !== 'sv' && language !== 'en') || weight <= bestWeight) continue
     best = language
     bestWeight = weight
   }

@@ -35,17 +35,21 @@ export class Pool {
 
   /** The connection to `origin` that was used last, or null. */
   take(origin: string): Socket | null {
-    const idle = this.#idle.get(origin)?.at(-1)
-    if (idle === undefined) return null
-    this.#remove(origin, idle)
-    return idle.socket
+    for (;;) {
+      const idle = this.#idle.get(origin)?.at(-1)
+      if (idle === undefined) return null
+      this.#remove(origin, idle)
+      // One that failed a moment ago has not told us of its close yet.
+      if (isFit(idle.socket)) return idle.socket
+      idle.socket.destroy()
+    }
   }
 
   /** Keeps `socket` for the next request to `origin`, or closes it where there is no room. */
   give(origin: string, socket: Socket, nowMs: number): void {
     const list = this.#idle.get(origin) ?? []
     const full = list.length >= this.#limits.poolPerOrigin || this.#total >= this.#limits.poolTotal
-    if (full || socket.destroyed || socket.readableEnded) {
+    if (full || !isFit(socket)) {
       socket.destroy()
       return
     }
@@ -93,4 +97,10 @@ export class Pool {
     if (list.length === 0) this.#idle.delete(origin)
     this.#total--
   }
+}
+
+/** Open both ways, and with nothing said that nobody has read: that would be taken for the next answer. */
+function isFit(socket: Socket): boolean {
+  const { destroyed, readableEnded, readableLength, writable } = socket
+  return !destroyed && !readableEnded && readableLength === 0 && writable
 }

@@ -18,7 +18,7 @@ import type { LogRules } from './world.ts'
 /** How often the owner must call `flush`. */
 export const FLUSH_MS = 200
 const OPENED_MS = 500
-/** A batch that failed is tried again after this. */
+/** Batches that failed are tried again after this. */
 const RETRY_MS = 1_000
 const BATCH_RECORDS_MAX = 2_000
 
@@ -44,10 +44,12 @@ export class Recorder {
   #sentRecords = 0
   /** Flows decided less than OPENED_MS ago, in order of decision. */
   #young: Flow[] = []
-  #retryAtMs = 0
+  /** When the writer said that it could not keep a batch; null where it keeps all. */
+  #failedAtMs: number | null = null
+  /** Records lost since the last gap record, and when that began. */
   #lost = 0
   #lostSinceMs = 0
-  /** Totals for the counters. */
+  /** Totals for the counters. What is made has been acknowledged, is on its way, or is lost. */
   made = 0
   acknowledged = 0
   lostTotal = 0
@@ -69,30 +71,41 @@ export class Recorder {
 
   /** False where one more record would pass the bound and `log.onFailure` is `refuse`. */
   get ready(): boolean {
-    return this.unacknowledged < this.#rules.unacknowledged || this.#rules.onFailure === 'continue'
+    return !this.#full || this.#rules.onFailure === 'continue'
   }
 
-  /** True once everything is on disk. */
+  /** True once everything is on disk, and what was lost is noted there. */
   get settled(): boolean {
-    return this.unacknowledged === 0
+    return this.unacknowledged === 0 && this.#lost === 0
+  }
+
+  get #full(): boolean {
+    return this.unacknowledged >= this.#rules.unacknowledged
   }
 
   /** Speaks to this writer from now on, and sends it again what the last one did not acknowledge. */
   connect(port: WriterPort): void {
     this.#port?.close()
     this.#port = port
+    this.#failedAtMs = null
     port.on('message', (message: RecordAcknowledgement | RecordFailure) => this.#receive(message))
     for (const batch of this.#sent.values()) port.postMessage(batch)
   }
 
-  /** A flow has been decided: it will have a record. */
+  /**
+   * A flow has been decided: it will have a record. At the bound a gap record counts it instead, in both
+   * modes: where `refuse` goes on answering, its refusals must not fill the memory.
+   */
   begin(flow: Flow): void {
-    this.#young.push(flow)
+    if (this.#full) this.#lose()
+    else this.#young.push(flow)
   }
 
   /** A flow that was recorded as opened has ended. */
   close(flow: Flow): void {
-    this.#add(flow.record('closed', this.#now()))
+    // `refuse` lets no more begin than the bound, and so no more end: their ends are kept beyond it.
+    if (this.#full && this.#rules.onFailure === 'continue') this.#lose()
+    else this.#add(flow.record('closed', this.#now()))
   }
 
   /** Sends what there is to send. Call every FLUSH_MS; `all` also records what is still young. */
@@ -100,13 +113,18 @@ export class Recorder {
     const nowMs = this.#now()
     this.#ripen(nowMs, all)
     this.#noteLoss(nowMs)
-    while (this.#queue.length > 0 && this.#port !== null) {
-      this.#send(this.#queue.splice(0, BATCH_RECORDS_MAX))
+    this.#retry(nowMs)
+    // The writer takes no batch before the one that failed: more of them would fail too.
+    while (this.#queue.length > 0 && this.#port !== null && this.#failedAtMs === null) {
+      this.#send(this.#queue.splice(0, BATCH_RECORDS_MAX), this.#port)
     }
-    if (this.#retryAtMs !== 0 && nowMs >= this.#retryAtMs) {
-      this.#retryAtMs = 0
-      for (const batch of this.#sent.values()) this.#port?.postMessage(batch)
-    }
+  }
+
+  #retry(nowMs: number): void {
+    // A clock that is set back must not make the retry wait for it.
+    if (this.#failedAtMs === null || Math.abs(nowMs - this.#failedAtMs) < RETRY_MS) return
+    this.#failedAtMs = null
+    for (const batch of this.#sent.values()) this.#port?.postMessage(batch)
   }
 
   #ripen(nowMs: number, all: boolean): void {
@@ -126,40 +144,39 @@ export class Recorder {
 
   #add(record: TrafficRecord): void {
     this.made++
-    // At the bound, `refuse` has stopped new requests already; what was begun before is still kept.
-    const over = this.unacknowledged >= this.#rules.unacknowledged
-    if (over && this.#rules.onFailure === 'continue') {
-      if (this.#lost === 0) {
-        this.#lostSinceMs = record.timeMs
-        this.#alarm(
-          'records are being lost',
-          'the log cannot be written; see the alarm before this',
-        )
-      }
-      this.#lost++
-      this.lostTotal++
-      return
-    }
     this.#queue.push(record)
+  }
+
+  /** There is no room for a record: it is counted, for a gap record, and the first raises the alarm. */
+  #lose(): void {
+    this.made++
+    this.lostTotal++
+    this.#lost++
+    if (this.#lost > 1) return
+    this.#lostSinceMs = this.#now()
+    const refusing = this.#rules.onFailure === 'refuse'
+    const what = refusing ? 'requests are refused for want of a log' : 'records are being lost'
+    this.#alarm(what, 'the log cannot be written; see the alarm before this')
   }
 
   /** Where there is room again, a gap record says how many are missing. */
   #noteLoss(nowMs: number): void {
-    if (this.#lost === 0 || this.unacknowledged >= this.#rules.unacknowledged) return
-    this.#queue.push(gapRecord(this.#lost, this.#lostSinceMs, nowMs))
+    if (this.#lost === 0 || this.#full) return
+    this.#add(gapRecord(this.#lost, this.#lostSinceMs, nowMs, this.#rules))
     this.#lost = 0
   }
 
-  #send(records: TrafficRecord[]): void {
+  #send(records: TrafficRecord[], port: WriterPort): void {
     const batch: RecordBatch = { kind: 'batch', number: ++this.#number, records }
     this.#sent.set(batch.number, batch)
     this.#sentRecords += records.length
-    this.#port?.postMessage(batch)
+    port.postMessage(batch)
   }
 
   #receive(message: RecordAcknowledgement | RecordFailure): void {
     if (message.kind === 'failed') {
-      this.#retryAtMs = this.#now() + RETRY_MS
+      // The first of several counts: a retry that each of them put off might never come.
+      if (this.#sent.has(message.number)) this.#failedAtMs ??= this.#now()
       return
     }
     for (const [number, batch] of this.#sent) {
@@ -171,7 +188,12 @@ export class Recorder {
   }
 }
 
-function gapRecord(count: number, sinceMs: number, nowMs: number): TrafficRecord {
+function gapRecord(
+  count: number,
+  sinceMs: number,
+  nowMs: number,
+  { onFailure }: LogRules,
+): TrafficRecord {
   return {
     event: 'gap',
     flow: 0,
@@ -186,13 +208,14 @@ function gapRecord(count: number, sinceMs: number, nowMs: number): TrafficRecord
     path: '',
     categories: '',
     platforms: '',
-    verdict: 'allow',
+    // What was done with the requests that it counts.
+    verdict: onFailure === 'continue' ? 'allow' : 'refuse',
     reason: 'log-unavailable',
     rule: 'log.onFailure',
     decision: '',
     bytesUp: 0,
     bytesDown: 0,
-    durationMs: nowMs - sinceMs,
+    durationMs: Math.max(0, nowMs - sinceMs),
     status: 0,
     ending: 'complete',
     count,

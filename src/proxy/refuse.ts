@@ -23,6 +23,9 @@ export interface Refusal {
   readonly keepAlive: boolean
 }
 
+/** How a rule names the category that it is about. */
+const CATEGORY = 'category:'
+
 /** The status we answer `reason` with. */
 export function statusOf(reason: Reason): number {
   return reasonEntry(reason).status
@@ -33,9 +36,12 @@ export function refusalBytes(refusal: Refusal): Buffer {
   const { reason, verdict, keepAlive } = refusal
   const entry = reasonEntry(reason)
   const language: Language = languageOf(refusal.acceptLanguage)
-  const category = verdict.rule.startsWith('category:') ? verdict.rule.slice(9) : ''
+  // What failed after `allow` failed for another reason than the rule that allowed it.
+  const ruled = entry.action !== 'fail'
+  const category =
+    ruled && verdict.rule.startsWith(CATEGORY) ? verdict.rule.slice(CATEGORY.length) : ''
+  const decision = ruled ? verdict.decision : null
   const { host, user, minutes } = refusal
-  const { decision } = verdict
   const page = Buffer.from(
     refusalPage({ language, entry, reason, host, category, decision, user, minutes }),
   )

@@ -32,23 +32,25 @@ export function parseResponseHead(
   fieldsMax: number,
 ): ResponseHead | null {
   const lineEnd = text.indexOf('\r\n')
+  if (lineEnd < 0) return null
   const match = STATUS_LINE.exec(text.slice(0, lineEnd))
   if (match === null) return null
   const fields = parseFields(text, lineEnd + 2, fieldsMax)
-  if (fields === null) return null
+  if (typeof fields === 'string') return null
   const minor = match[1] === '1' ? 1 : 0
   const status = Number(match[2])
   const found = scan(fields)
   const framing = framingOf(found, status, method, minor)
   if (framing === null) return null
+  const { connection } = found
   const lasting =
-    minor === 1 ? !found.connection.includes('close') : found.connection.includes('keep-alive')
+    !connection.includes('close') && (minor === 1 || connection.includes('keep-alive'))
   return {
     status,
     phrase: match[3] ?? '',
     minor,
-    fields,
-    nominated: found.connection,
+    fields: hasLengthToDrop(found, status) ? oneLength(fields, status) : fields,
+    nominated: connection,
     framing,
     keepAlive: lasting && framing.kind !== 'close',
     connectionAuth: found.connectionAuth,
@@ -84,9 +86,34 @@ function scan(fields: Fields): Found {
   return found
 }
 
-/** True for the schemes that sign in a connection (RFC 4559 and NTLM). */
-export function isConnectionAuth(credentials: string): boolean {
-  return /^(?:ntlm|negotiate)\b/i.test(credentials)
+/** A status that has no content may not announce a length (RFC 9110 section 8.6). */
+function forbidsLength(status: number): boolean {
+  return status < 200 || status === 204
+}
+
+function hasLengthToDrop({ length }: Found, status: number): boolean {
+  return length.length > 1 || (length.length === 1 && forbidsLength(status))
+}
+
+/** `fields` with one Content-Length instead of several equal ones, or with none where none may be. */
+function oneLength(fields: Fields, status: number): Fields {
+  const kept: Fields = []
+  let seen = forbidsLength(status)
+  for (let i = 0; i < fields.length; i += 2) {
+    const isLength = fields[i]!.toLowerCase() === 'content-length'
+    if (isLength && seen) continue
+    seen ||= isLength
+    kept.push(fields[i]!, fields[i + 1]!)
+  }
+  return kept
+}
+
+/**
+ * True where credentials, or one of the challenges in a list, are of a scheme that signs in a connection
+ * (RFC 4559 and NTLM). The word in a quoted string counts too: that costs a reused connection, no more.
+ */
+export function isConnectionAuth(text: string): boolean {
+  return /(?:^|,)[\t ]*(?:ntlm|negotiate)\b/i.test(text)
 }
 
 function framingOf(found: Found, status: number, method: string, minor: 0 | 1): Framing | null {
@@ -95,7 +122,7 @@ function framingOf(found: Found, status: number, method: string, minor: 0 | 1): 
   const lengthWrong =
     length.length > 0 && (bytes === null || length.some((value) => value !== length[0]))
   if (lengthWrong || (transferEncoding.length > 0 && length.length > 0)) return null
-  if (method === 'HEAD' || status < 200 || status === 204 || status === 304) return { kind: 'none' }
+  if (method === 'HEAD' || forbidsLength(status) || status === 304) return { kind: 'none' }
   if (transferEncoding.length > 0) {
     const chunked =
       transferEncoding.length === 1 && transferEncoding[0]!.toLowerCase() === 'chunked'

@@ -3,6 +3,7 @@
  * Never: reads settings; service makes it from them.
  */
 import type { MessagePort } from 'node:worker_threads'
+import type { Users } from '../identity/index.ts'
 import type { Policy } from '../policy/index.ts'
 
 export interface Endpoint {
@@ -32,20 +33,13 @@ export interface LogRules {
   readonly unacknowledged: number
 }
 
-/** One user of the users file, as identity wants it. */
-export interface UserEntry {
-  readonly name: string
-  readonly hash: string
-  readonly groups: readonly string[]
-}
-
 /** Immutable; a thread swaps the whole of it between two events. */
 export interface World {
   readonly policy: Policy
   /** The image of all lists. */
   readonly image: SharedArrayBuffer
   /** Null: no zone signs in by Basic. */
-  readonly users: readonly UserEntry[] | null
+  readonly users: Users | null
   readonly listen: readonly Endpoint[]
   /** Where the portal listens: no more to be dialled than our own listeners. */
   readonly portal: readonly Endpoint[]

@@ -119,7 +119,7 @@ export function oneOrMany<T extends z.ZodType>(item: T, plural: string, least: 0
 
 /** A list of at least `least` and at most `ENTRIES_MAX`. */
 export function list<T extends z.ZodType>(item: T, plural: string, least: 0 | 1 = 0) {
-  const error = least === 1 ? `a list of at least one of ${plural}` : `a list of ${plural}`
+  const error = `a list of ${plural}${least === 1 ? ', at least one' : ''}`
   return z
     .array(item, { error })
     .min(least, { error })

@@ -52,6 +52,7 @@ export function parseKeyPath(text: string): Reading<(string | number)[]> {
       rest = rest.slice(name.length)
     }
   }
+  if (path.includes('__proto__')) return misread('there is no key __proto__')
   return path.length === 0 ? misread('the key is missing') : { ok: true, value: path }
 }
 

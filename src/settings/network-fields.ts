@@ -5,6 +5,9 @@
 import {
   type AllowedAddress,
   formatAddress,
+  HOST_LENGTH_MAX,
+  type HostError,
+  LABEL_LENGTH_MAX,
   type Network,
   parseAddress,
   parseHost,
@@ -109,12 +112,24 @@ export function address(sample: string) {
   })
 }
 
+/** The errors of policy's `parseHost`, in words. */
+export const HOST_FAULTS: Readonly<Record<HostError, string>> = {
+  'host-empty': 'it is empty',
+  'host-too-long': `it has more than ${HOST_LENGTH_MAX} characters`,
+  'host-character': 'it has a character that no host has',
+  'host-label-empty': 'nothing stands before or between its dots',
+  'host-label-too-long': `a part of it has more than ${LABEL_LENGTH_MAX} characters`,
+  'host-idn': 'it is not a valid international name',
+  'host-address': 'it has the form of an address, and is none',
+  'host-zone': 'it has an IPv6 zone',
+}
+
 /** A DNS name; its normal form afterwards (see policy's `parseHost`). */
 export function hostName(sample: string) {
   const expected = `a host name, such as ${sample}`
   return written({ kind: 'host name', sample }, expected, (text) => {
     const parsed = parseHost(text)
-    if (typeof parsed === 'string') return misread(`it is not one (${parsed})`)
+    if (typeof parsed === 'string') return misread(HOST_FAULTS[parsed])
     return parsed.address === null ? read<string>(parsed.host) : misread('it is an address')
   })
 }

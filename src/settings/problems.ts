@@ -54,22 +54,31 @@ export function formatProblem(problem: Problem, folder: string = process.cwd()):
   return subject === '' ? `${place}: ${account}` : `${place}: ${subject} — ${account}`
 }
 
+/** The order of a file, for sorting. */
+export function byPlace(a: Problem, b: Problem): number {
+  return a.line - b.line || (a.column ?? 0) - (b.column ?? 0)
+}
+
 /** A value as it may be printed: text in quotes, controls escaped, cut at `VALUE_LENGTH_MAX` characters. */
 export function quoteValue(value: unknown): string {
   if (value === undefined || value === null) return ''
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a group of keys'
-  if (typeof value !== 'string') return String(value)
-  const cut = value.length > VALUE_LENGTH_MAX ? `${value.slice(0, VALUE_LENGTH_MAX)}…` : value
-  return escapeControls(JSON.stringify(cut))
+  return typeof value === 'string' ? printable(JSON.stringify(cut(value))) : String(value)
 }
 
-/** JSON leaves C1 controls and the marks that turn the direction of text; a terminal obeys them. */
-function escapeControls(text: string): string {
-  return text.replace(
-    /[\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g,
-    (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  )
+export function cut(text: string): string {
+  return text.length > VALUE_LENGTH_MAX ? `${text.slice(0, VALUE_LENGTH_MAX)}…` : text
+}
+
+/** Controls, and the marks that turn the direction of text: a terminal obeys them. */
+const OBEYED =
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what this looks for
+  /[\u0000-\u001f\u007f-\u009f\u061c\u200b-\u200f\u2028-\u202e\u2060-\u2069\ufeff]/g
+
+/** `text` with what a terminal would obey written as `\u001b`. */
+export function printable(text: string): string {
+  return text.replace(OBEYED, (mark) => `\\u${mark.charCodeAt(0).toString(16).padStart(4, '0')}`)
 }
 
 /** A name longer than this is no slip of a key. */

@@ -51,7 +51,7 @@ export const zoneSchema = group({
   networks: oneOrMany(network('10.0.0.0/8'), 'CIDR networks', 1).meta(
     about('The addresses that belong to it. A lone address is a network of one.', ['10.0.0.0/8']),
   ),
-  identify: oneOrMany(choice(SCHEMES), `of ${SCHEMES.join(', ')}`, 1).meta(
+  identify: oneOrMany(choice(SCHEMES), 'ways (basic, address or network)', 1).meta(
     about(
       '`basic` asks for a user name and password; `address` takes each address for a user; `network` takes the whole zone for one.',
       'basic',
@@ -219,10 +219,12 @@ const limits = group({
 )
 
 export const settingsSchema = group({
-  version: z.literal(SETTINGS_VERSION, { error: `${SETTINGS_VERSION}` }).meta({
-    ...about('The version of this file; later versions of Sluss read older files.', 1),
-    ...{ kind: 'number' },
-  }),
+  version: z
+    .literal(SETTINGS_VERSION, { error: `${SETTINGS_VERSION}, the only version there is` })
+    .meta({
+      ...about('The version of this file; later versions of Sluss read older files.', 1),
+      ...{ kind: 'number' },
+    }),
   state: path('../var')
     .prefault('../var')
     .meta(about('Folder for databases, images and keys; created readable by its owner only.')),

@@ -56,7 +56,7 @@ export function readYaml(file: string, text: string): YamlSource {
   try {
     const document = parseDocument(text, options)
     if (document.errors.length > 0) {
-      const problems = document.errors.map((error) => syntaxProblem(file, error, lines))
+      const problems = onePerLine(document.errors.map((error) => syntaxProblem(file, error, lines)))
       return { ...broken({ file, what: '', expected: '', hint: '' }), problems }
     }
     return new Reader(file, lines, document).source()
@@ -64,7 +64,7 @@ export function readYaml(file: string, text: string): YamlSource {
     // The parser calls itself for each level: thousands of brackets exhaust the stack.
     if (!(error instanceof RangeError)) throw error
     const expected = `at most ${YAML_DEPTH_MAX} levels`
-    return broken({ file, what: 'the levels are too many to read', expected, hint: '' })
+    return broken({ file, what: TOO_DEEP, expected, hint: '' })
   }
 }
 
@@ -82,10 +82,15 @@ function broken(words: Pick<Problem, 'file' | 'what' | 'expected' | 'hint'>): Ya
   return { value: undefined, whole: false, problems, lineOf: () => 0, locate }
 }
 
+const TOO_DEEP = 'the levels are too many to read'
+
 /** What to do about the slips that people make; the parser's own words for the rest. */
 const REMEDIES: Readonly<Record<string, readonly [what: string, hint: string]>> = {
   TAB_AS_INDENT: ['a tab stands in the indentation', 'indent with blanks'],
-  BAD_INDENT: ['the indentation is uneven', 'keys of one group start in the same column'],
+  BAD_INDENT: [
+    'the indentation is uneven, or a bracket is not closed',
+    'keys of one group start in the same column',
+  ],
   BLOCK_AS_IMPLICIT_KEY: [
     'two keys stand on one line, or a text holds a colon',
     'put the text in quotes',
@@ -97,8 +102,16 @@ const REMEDIES: Readonly<Record<string, readonly [what: string, hint: string]>> 
 
 function syntaxProblem(file: string, error: YAMLError, lines: LineCounter): Problem {
   const { line, col } = lines.linePos(error.pos[0])
-  const [what, hint] = REMEDIES[error.code] ?? [error.message, '']
+  const deep = /call stack|stack overflow/i.test(error.message)
+  const own: readonly [string, string] = deep ? [TOO_DEEP, ''] : [error.message, '']
+  const [what, hint] = REMEDIES[error.code] ?? own
   return { file, line, column: col, key: '', value: '', what, expected: 'YAML', hint }
+}
+
+/** The first error of a line: those after it are mostly its consequences. */
+function onePerLine(problems: readonly Problem[]): Problem[] {
+  const lines = new Set<number>()
+  return problems.filter(({ line }) => !lines.has(line) && lines.add(line))
 }
 
 /** Walks a document once, turning it into plain data and noting where everything stands. */
@@ -192,14 +205,12 @@ class Reader {
         continue
       }
       first.set(name, offset)
-      const value = this.#read(pair.value, [...path, name], here)
-      // Not an assignment: the key may be __proto__.
-      Object.defineProperty(group, name, {
-        value: value ?? undefined,
-        enumerable: true,
-        writable: true,
-        configurable: true,
-      })
+      if (name === '__proto__') {
+        this.#places.set(formatKeyPath([...path, name]), here)
+        this.#complain([...path, name], { what: 'there is no such key' })
+        continue
+      }
+      group[name] = this.#read(pair.value, [...path, name], here) ?? undefined
     }
     return group
   }

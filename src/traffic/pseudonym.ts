@@ -4,11 +4,11 @@
  * Never: turns a pseudonym back into a name, or gives the key to anyone.
  *
  * A pseudonym is the first 80 bits of HMAC-SHA-256 over the kind and the name, as 16 characters of base32
- * (RFC 4648 section 6, lower case): by chance two of a million users collide once in two million towns.
+ * (RFC 4648 section 6, lower case): that any two of a million names share one has a chance of 10^-12.
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
-import { basename, dirname } from 'node:path'
+import { dirname } from 'node:path'
 import { LRUCache } from 'lru-cache'
 import type { IdentityKind } from '../policy/index.ts'
 import { errorCode } from './failure.ts'
@@ -85,8 +85,8 @@ export function readKey(file: string): Buffer | null {
   }
   if (key.length === KEY_BYTES) return key
   throw new Error(
-    `${basename(file)}: is ${key.length} bytes long, expected ${KEY_BYTES}. Restore it from a backup; ` +
-      'or move it away, and a new key is made: people are then no longer found under their old pseudonyms',
+    `is ${key.length} bytes long, expected ${KEY_BYTES}. Restore it from a backup; or move it away, and ` +
+      'a new key is made: people are then no longer found under their old pseudonyms',
   )
 }
 

@@ -70,7 +70,11 @@ const VIEW: readonly (readonly [keyof TrafficRow, string, string])[] = [
   ['bytes_down', 'r.bytes_down', 'payload to the client'],
   ['duration_ms', 'r.duration_ms', 'from the decision to the end, or to this row'],
   ['status', 'r.status', 'HTTP status answered or passed on; 0: none'],
-  ['event', 'e.name', 'whole; or opened and closed, two rows of one flow; gap: `count` are missing'],
+  [
+    'event',
+    'e.name',
+    'whole; or opened and closed, two rows of one flow; gap: `count` are missing',
+  ],
   ['ending', 'n.name', 'how it ended; open: not yet'],
   ['flow', 'r.flow', 'number of the exchange within run and thread'],
   ['run', 's.run', 'one start of the proxy'],

@@ -1,0 +1,106 @@
+/**
+ * Owns: the portal's page: who you are to the gate, and your minutes today, in Swedish or English.
+ * Never: needs a script, or anything from another host.
+ */
+
+export interface WhoAmI {
+  /** Null: the address is in no zone. */
+  readonly zone: string | null
+  readonly address: string
+  /** How the gate knows people in this zone. */
+  readonly identify: readonly string[]
+  /** Null: nothing is metered here, or people sign in with a name that this page cannot see. */
+  readonly minutes: {
+    readonly category: string
+    readonly used: number
+    readonly limit: number
+    /** `2026-11-22 00:00`, local. */
+    readonly returns: string
+  } | null
+}
+
+const WORDS = {
+  sv: {
+    title: 'Internet hos oss',
+    address: 'Din dators adress',
+    zone: 'Del av nätet',
+    unknown: 'okänd: härifrån når du inte internet',
+    identify: 'Så vet vi vem du är',
+    basic: 'användarnamn och lösenord',
+    byAddress: 'datorns adress',
+    network: 'bara vilken del av nätet',
+    used: 'Minuter för sociala medier i dag',
+    of: 'av',
+    returns: 'Nya minuter',
+    rule:
+      'En minut räknas när dina enheter under den har utbytt mer än en smula data med de räknade ' +
+      'plattformarna; flera flikar och enheter samtidigt räknas en gång.',
+  },
+  en: {
+    title: 'The internet here',
+    address: "Your computer's address",
+    zone: 'Part of the network',
+    unknown: 'unknown: from here you do not reach the internet',
+    identify: 'How we know who you are',
+    basic: 'user name and password',
+    byAddress: "the computer's address",
+    network: 'only which part of the network',
+    used: 'Minutes of social media today',
+    of: 'of',
+    returns: 'New minutes',
+    rule:
+      'A minute counts when, in it, your devices exchanged more than a little data with the metered ' +
+      'platforms; parallel tabs and devices count once.',
+  },
+} as const
+
+const STYLE = `:root{color-scheme:light dark}
+body{font:1.125rem/1.5 system-ui,sans-serif;max-width:38rem;margin:3rem auto;padding:0 1rem}
+h1{font-size:1.6rem}dl{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1.2rem}
+dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}meter{width:100%;height:1.2rem}
+@media(max-width:24rem){dl{display:block}dd{margin-bottom:.5rem}}`
+
+export function portalPage(who: WhoAmI, acceptLanguage: string): string {
+  const language = prefersEnglish(acceptLanguage) ? 'en' : 'sv'
+  const words = WORDS[language]
+  const schemes = who.identify
+    .map((scheme) => (scheme === 'basic' ? words.basic : scheme === 'network' ? words.network : words.byAddress))
+    .join(', ')
+  const rows: [string, string][] = [
+    [words.address, who.address],
+    [words.zone, who.zone ?? words.unknown],
+  ]
+  if (schemes !== '') rows.push([words.identify, schemes])
+  const { minutes } = who
+  if (minutes !== null) {
+    rows.push([words.used, `${minutes.used} ${words.of} ${minutes.limit}`])
+    rows.push([words.returns, minutes.returns])
+  }
+  const list = rows.map(([name, value]) => `<dt>${name}</dt><dd>${escape(value)}</dd>`).join('\n')
+  const meter =
+    minutes === null
+      ? ''
+      : `<meter min="0" max="${minutes.limit}" value="${minutes.used}" aria-label="${words.used}"></meter>
+<p>${words.rule}</p>`
+  return `<!doctype html>
+<html lang="${language}"><head><meta charset="utf-8">
+<meta name="viewport" content="width=device-width,initial-scale=1">
+<title>${words.title} – Sluss</title><style>${STYLE}</style></head>
+<body><main><h1>${words.title}</h1>
+<dl>
+${list}
+</dl>
+${meter}</main></body></html>
+`
+}
+
+/** Swedish unless the browser puts English before it. */
+function prefersEnglish(acceptLanguage: string): boolean {
+  const tags = acceptLanguage.toLowerCase().split(',').map((tag) => tag.trim())
+  const first = tags.find((tag) => /^(sv|en)\b/.test(tag))
+  return first?.startsWith('en') ?? false
+}
+
+function escape(text: string): string {
+  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
+}

@@ -1,0 +1,83 @@
+/**
+ * Owns: the control socket: one JSON line in, one JSON line out, for commands on the same machine.
+ * Never: listens on a network; the socket lies in the state folder, which only its owner may enter.
+ */
+import { chmodSync, rmSync } from 'node:fs'
+import { createServer, connect, type Server, type Socket } from 'node:net'
+import { join } from 'node:path'
+
+export type Command = (request: Record<string, unknown>) => unknown
+
+const REQUEST_BYTES_MAX = 65_536
+
+export function controlPath(stateDir: string): string {
+  return join(stateDir, 'control.sock')
+}
+
+/** True where a running service answers in this state folder. */
+export function isRunning(stateDir: string): Promise<boolean> {
+  return new Promise((resolve) => {
+    const socket = connect(controlPath(stateDir))
+    socket.once('connect', () => {
+      socket.destroy()
+      resolve(true)
+    })
+    socket.once('error', () => resolve(false))
+  })
+}
+
+export class ControlSocket {
+  readonly #path: string
+  readonly #commands: Readonly<Record<string, Command>>
+  readonly #server: Server
+
+  constructor(stateDir: string, commands: Readonly<Record<string, Command>>) {
+    this.#path = controlPath(stateDir)
+    this.#commands = commands
+    this.#server = createServer((socket) => this.#serve(socket))
+  }
+
+  /** Listens. The caller has made sure that no other service runs here: a socket left behind goes. */
+  listen(): Promise<void> {
+    rmSync(this.#path, { force: true })
+    return new Promise((resolve, reject) => {
+      this.#server.once('error', reject)
+      this.#server.listen(this.#path, () => {
+        chmodSync(this.#path, 0o600)
+        resolve()
+      })
+    })
+  }
+
+  close(): void {
+    this.#server.close()
+    rmSync(this.#path, { force: true })
+  }
+
+  #serve(socket: Socket): void {
+    let held = ''
+    socket.setEncoding('utf8')
+    socket.on('error', () => {})
+    socket.on('data', (text: string) => {
+      held += text
+      if (held.length > REQUEST_BYTES_MAX) socket.destroy()
+      const end = held.indexOf('\n')
+      if (end < 0) return
+      const line = held.slice(0, end)
+      held = ''
+      void this.#answer(line).then((answer) => socket.end(`${JSON.stringify(answer)}\n`))
+    })
+  }
+
+  async #answer(line: string): Promise<{ ok: boolean; result?: unknown; error?: string }> {
+    try {
+      const request = JSON.parse(line) as Record<string, unknown>
+      const name = String(request.command)
+      const command = Object.hasOwn(this.#commands, name) ? this.#commands[name] : undefined
+      if (command === undefined) return { ok: false, error: `there is no command ${name}` }
+      return { ok: true, result: (await command(request)) ?? null }
+    } catch (error) {
+      return { ok: false, error: error instanceof Error ? error.message : String(error) }
+    }
+  }
+}

@@ -1,0 +1,12 @@
+/**
+ * Owns: telling systemd how we are (sd_notify, Type=notify).
+ * Never: matters where systemd did not start us.
+ */
+import { execFile } from 'node:child_process'
+
+/** `READY=1`, `STOPPING=1`, `RELOADING=1`, `STATUS=…`; silent without NOTIFY_SOCKET. */
+export function notify(...states: readonly string[]): void {
+  if (process.env.NOTIFY_SOCKET === undefined) return
+  // Node has no datagram Unix sockets; systemd's own tool sends it, under our main process's number.
+  execFile('systemd-notify', [`--pid=${process.pid}`, ...states], () => {})
+}

@@ -1,0 +1,306 @@
+/**
+ * Owns: the service: starting everything in order, reloading it under load, stopping it with nothing lost.
+ * Never: decides or carries a request.
+ */
+import { randomBytes } from 'node:crypto'
+import { chmodSync, mkdirSync } from 'node:fs'
+import { join } from 'node:path'
+import { type Clock, sharedClock } from '../ledger/clock.ts'
+import { quotaCommands } from '../ledger/commands.ts'
+import { formatTime, type Policy } from '../policy/index.ts'
+import { Portal } from '../portal/portal.ts'
+import type { Endpoint } from '../proxy/world.ts'
+import { formatProblem, type Problem } from '../settings/problems.ts'
+import type { Settings } from '../settings/schema.ts'
+import { type Configuration, readConfiguration } from './configuration.ts'
+import { ControlSocket, isRunning } from './control.ts'
+import { enterHistory } from './history.ts'
+import { Ledgers } from './ledgers.ts'
+import type { Log } from './log.ts'
+import type { Status } from './status.ts'
+import { ProxyThreads } from './threads.ts'
+import { Watch } from './watch.ts'
+import { whoAmI } from './whoami.ts'
+import { type BuiltImage, imageOf, worldOf } from './world.ts'
+import { TrafficWriter } from './writer.ts'
+
+export interface ServiceOptions {
+  readonly file: string
+  readonly overrides: readonly string[]
+  /** Memory of the offset of a clock that a test moves; null is the system's clock. */
+  readonly clock: SharedArrayBuffer | null
+  readonly log: Log
+}
+
+export type Started =
+  | { readonly ok: true; readonly service: Service }
+  /** What the files say wrong, or, where they are right, why it could not start. */
+  | { readonly ok: false; readonly problems: readonly Problem[]; readonly why: string }
+
+interface Parts {
+  readonly options: ServiceOptions
+  readonly clock: Clock
+  readonly run: string
+  readonly configuration: Configuration
+  readonly built: BuiltImage
+  readonly ledgers: Ledgers
+}
+
+/** Starts everything; resolves when it serves. */
+export async function startService(options: ServiceOptions): Promise<Started> {
+  const { file, overrides, log } = options
+  const clock = sharedClock(options.clock, Date.now)
+  const configuration = readConfiguration({ file, overrides, nowMs: clock() })
+  if (!configuration.ok) return { ok: false, problems: configuration.problems, why: '' }
+  const { settings, sources } = configuration
+  const failed = (why: string): Started => ({ ok: false, problems: [], why })
+  const folderFault = makeState(settings.state)
+  if (folderFault !== null) return failed(folderFault)
+  if (await isRunning(settings.state)) {
+    return failed(`a service runs already with its state in ${settings.state}; stop it first`)
+  }
+  const image = await imageOf(sources, null)
+  if (!image.ok) return { ok: false, problems: image.problems, why: '' }
+  const ledgers = Ledgers.open(settings, clock, log)
+  if (typeof ledgers === 'string') return failed(ledgers)
+  const run = randomBytes(6).toString('hex')
+  const { built } = image
+  const service = new Service({ options, clock, run, configuration, built, ledgers })
+  try {
+    await service.start()
+    return { ok: true, service }
+  } catch (error) {
+    await service.stop()
+    return failed(error instanceof Error ? error.message : String(error))
+  }
+}
+
+/** The state folder, its owner's only; what stands in the way of it, or null. */
+function makeState(state: string): string | null {
+  try {
+    mkdirSync(state, { recursive: true, mode: 0o700 })
+    chmodSync(state, 0o700)
+    return null
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    return `the state folder ${state} cannot be made (${code}); choose another with --state DIR`
+  }
+}
+
+export class Service {
+  readonly #options: ServiceOptions
+  readonly #clock: Clock
+  readonly #run: string
+  readonly #ledgers: Ledgers
+  readonly #threads: ProxyThreads
+  readonly #writer: TrafficWriter
+  readonly #control: ControlSocket
+  readonly #portal: Portal
+  readonly #sinceMs: number
+  #watch: Watch | null = null
+  #configuration: Configuration
+  #built: BuiltImage
+  #policy: Policy
+  #reloading: Promise<void> | null = null
+  #again = false
+  #stopping: Promise<void> | null = null
+  #loaded: { atMs: number; problems: readonly string[] }
+
+  constructor({ options, clock, run, configuration, built, ledgers }: Parts) {
+    const { settings } = configuration
+    const { log } = options
+    this.#options = options
+    this.#clock = clock
+    this.#run = run
+    this.#configuration = configuration
+    this.#built = built
+    this.#ledgers = ledgers
+    this.#sinceMs = clock()
+    this.#loaded = { atMs: clock(), problems: [] }
+    const world = worldOf(configuration, built, 1)
+    this.#policy = world.policy
+    this.#writer = new TrafficWriter({
+      data: { ...this.#writerSettings(settings), ...writerFiles(settings.state) },
+      log,
+      onReplaced: () => this.#threads.reattach(),
+    })
+    this.#threads = new ProxyThreads({
+      count: settings.threads,
+      run,
+      world,
+      ledger: ledgers.buffer,
+      clock: options.clock,
+      log,
+      attach: (thread, port) => this.#writer.attach({ run, thread }, port),
+    })
+    this.#portal = new Portal({
+      health: () => this.status(),
+      whoAmI: (address) => whoAmI(address, this.#policy, ledgers.ledger, clock()),
+      proxies: () => this.#threads.endpoints.map(endpointText),
+    })
+    this.#control = new ControlSocket(settings.state, this.#commands())
+  }
+
+  async start(): Promise<void> {
+    const { settings, warnings, files } = this.#configuration
+    await this.#threads.start()
+    await this.#portal.listen(settings.listen.portal)
+    await this.#control.listen()
+    this.#ledgers.start()
+    this.#watch = new Watch(files, () => void this.reload('a file has changed'))
+    for (const warning of warnings) this.#options.log.warn(formatProblem(warning))
+    await this.#enterHistory()
+  }
+
+  get #settings(): Settings {
+    return this.#configuration.settings
+  }
+
+  get readyLine(): string {
+    const { endpoints, count } = this.#threads
+    const portal = this.#portal.endpoints.map(endpointText).join(',')
+    const { domains } = this.#built.report
+    return [
+      'ready',
+      `proxy=${endpoints.map(endpointText).join(',')}`,
+      ...(portal === '' ? [] : [`portal=${portal}`]),
+      `threads=${count}`,
+      `domains=${domains}`,
+    ].join(' ')
+  }
+
+  /** Reads all files again. What is broken changes nothing and says so. Resolves when it is in force. */
+  reload(why: string): Promise<void> {
+    this.#again = true
+    this.#reloading ??= this.#reloadAll(why).finally(() => {
+      this.#reloading = null
+    })
+    return this.#reloading
+  }
+
+  async #reloadAll(why: string): Promise<void> {
+    while (this.#again && this.#stopping === null) {
+      this.#again = false
+      await this.#reloadOnce(why)
+    }
+  }
+
+  async #reloadOnce(why: string): Promise<void> {
+    const { file, overrides, log } = this.#options
+    const read = readConfiguration({ file, overrides, nowMs: this.#clock() })
+    if (!read.ok) return this.#refuse(read.problems, read.files)
+    const image = await imageOf(read.sources, this.#built)
+    if (!image.ok) return this.#refuse(image.problems, read.files)
+    const before = this.#settings
+    this.#configuration = read
+    this.#built = image.built
+    const world = worldOf(read, image.built, this.#policy.version + 1)
+    this.#policy = world.policy
+    this.#threads.replace(world)
+    this.#writer.configure(this.#writerSettings(read.settings))
+    this.#ledgers.configure(read.settings)
+    this.#watch?.set(read.files)
+    this.#loaded = { atMs: this.#clock(), problems: [] }
+    for (const warning of read.warnings) log.warn(formatProblem(warning))
+    for (const key of needRestart(before, read.settings)) {
+      log.warn({ key }, 'this setting takes effect at the next start')
+    }
+    log.info({ why, policy: world.policy.version, domains: image.built.report.domains }, 'reloaded')
+    await this.#enterHistory()
+  }
+
+  /** Nothing is changed; what is wrong is told, and the files are watched for the correction. */
+  #refuse(problems: readonly Problem[], files: readonly string[]): void {
+    const lines = problems.map((problem) => formatProblem(problem))
+    this.#loaded = { atMs: this.#clock(), problems: lines }
+    const all = new Set([...this.#configuration.files, ...files])
+    this.#watch?.set([...all])
+    for (const line of lines) this.#options.log.error(line)
+    this.#options.log.error('not reloaded: what was in force before still is')
+  }
+
+  async #enterHistory(): Promise<void> {
+    const { exemptions, state } = this.#settings
+    if (exemptions === null) return
+    const fault = await enterHistory(exemptions, state, this.#configuration, this.#clock())
+    if (fault !== null) this.#options.log.error(fault)
+  }
+
+  #writerSettings({ day, log }: Settings) {
+    return { calendar: day, identities: log.identities, retentionMs: log.retentionMs }
+  }
+
+  #commands() {
+    const { ledger, store } = this.#ledgers
+    const quota = quotaCommands({ ledger, store, policy: () => this.#policy, clock: this.#clock })
+    return {
+      ...quota,
+      status: () => this.status(),
+      reload: async () => {
+        await this.reload('asked on the control socket')
+        return this.status()
+      },
+    }
+  }
+
+  status(): Status {
+    const { timezone } = this.#settings.day
+    const { report } = this.#built
+    const { problems, atMs } = this.#loaded
+    const counters = this.#threads.counters
+    const alarms = [this.#writer.alarm, this.#ledgers.alarm].filter((alarm) => alarm !== null)
+    return {
+      healthy: alarms.length === 0,
+      alarms,
+      since: formatTime(timezone, this.#sinceMs),
+      run: this.#run,
+      proxy: this.#threads.endpoints,
+      portal: this.#portal.endpoints,
+      threads: this.#threads.count,
+      policy: this.#threads.version,
+      loaded: {
+        at: formatTime(timezone, atMs),
+        outcome: problems.length === 0 ? 'in force' : 'refused',
+        problems,
+        warnings: this.#configuration.warnings.map((warning) => formatProblem(warning)),
+      },
+      lists: { lists: report.lists.length, domains: report.domains, bytes: report.bytes },
+      counters,
+    }
+  }
+
+  /** Drains, saves and ends everything. Nothing that was decided is lost. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop()
+    return this.#stopping
+  }
+
+  async #stop(): Promise<void> {
+    this.#watch?.close()
+    this.#portal.close()
+    await this.#threads.drain(this.#settings.limits.drainMs)
+    await this.#writer.stop()
+    await this.#threads.terminate()
+    this.#ledgers.stop()
+    this.#control.close()
+  }
+}
+
+function writerFiles(state: string) {
+  return { folder: join(state, 'traffic'), keyFile: join(state, 'keys', 'pseudonym.key') }
+}
+
+export function endpointText({ address, port }: Endpoint): string {
+  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+}
+
+/** Settings that threads and memory were made by: a reload leaves them as they are. */
+function needRestart(before: Settings, after: Settings): string[] {
+  const fixed: readonly [string, (settings: Settings) => unknown][] = [
+    ['state', ({ state }) => state],
+    ['threads', ({ threads }) => threads],
+    ['quota.users', ({ quota }) => quota.users],
+    ['listen.portal', ({ listen }) => JSON.stringify(listen.portal)],
+  ]
+  return fixed.filter(([, read]) => read(before) !== read(after)).map(([key]) => key)
+}

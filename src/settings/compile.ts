@@ -1,0 +1,104 @@
+/**
+ * Owns: from settings, platforms and exemptions to what the other folders take: the policy, the sources of
+ * the lists.
+ * Never: reads a file; finds fault: what comes in holds already.
+ */
+import { relative } from 'node:path'
+import type { Category, Exemption, ListSource, Platform, Policy } from '../policy/index.ts'
+import type { PlatformDefinition } from './platforms.ts'
+import type { CategorySettings, Settings } from './schema.ts'
+
+export interface PolicyParts {
+  readonly settings: Settings
+  readonly platforms: readonly PlatformDefinition[]
+  readonly exemptions: readonly Exemption[]
+  /** Counts up by one with each replacement in a run. */
+  readonly version: number
+}
+
+/** Plain data, ready to be cloned to every thread. Bits follow the order of the files. */
+export function compilePolicy({ settings, platforms, exemptions, version }: PolicyParts): Policy {
+  const { zones, categories, day, ports, addresses, quota } = settings
+  return {
+    version,
+    calendar: day,
+    zones,
+    categories: Object.entries(categories).map(([name, category], bit) =>
+      compileCategory({ name, bit }, category, platforms),
+    ),
+    platforms: platforms.map(({ name, title, bit }): Platform => ({ name, title, bit })),
+    exemptions,
+    ports,
+    allowedAddresses: addresses.allow,
+    quota: { thresholdBytes: quota.thresholdBytes, graceMs: quota.graceMs },
+  }
+}
+
+function compileCategory(
+  { name, bit }: { name: string; bit: number },
+  category: CategorySettings,
+  platforms: readonly PlatformDefinition[],
+): Category {
+  const { action, decision } = category
+  if (action !== 'quota') return { name, bit, action, decision }
+  const { minutes } = category
+  return { name, bit, action, decision, minutes, platforms: platformBits(category, platforms) }
+}
+
+/** The platforms that belong to a quota category, as bits; `all` leaves out the optional ones. */
+function platformBits(
+  { platforms: wanted }: CategorySettings & { action: 'quota' },
+  platforms: readonly PlatformDefinition[],
+): number {
+  let bits = 0
+  for (const { name, bit, optional } of platforms) {
+    const belongs = wanted === 'all' ? !optional : wanted !== 'none' && wanted.includes(name)
+    if (belongs) bits |= 1 << bit
+  }
+  return bits
+}
+
+/**
+ * Every list there is, in the order of the files: of the categories, the platforms and never-block. Names
+ * are paths relative to `folder`, as people wrote them in the settings file of that folder.
+ */
+export function listSources(
+  settings: Settings,
+  platforms: readonly PlatformDefinition[],
+  folder = '/',
+): ListSource[] {
+  const ofFile = (file: string, target: ListSource['target']): ListSource => ({
+    name: nameIn(folder, file),
+    target,
+    file,
+    entries: null,
+  })
+  const categories = Object.values(settings.categories).flatMap(({ lists }, bit) =>
+    lists.map((file) => ofFile(file, { kind: 'category', bit })),
+  )
+  const file = nameIn(folder, settings.platforms ?? 'platforms.yaml')
+  const named = platforms.flatMap(({ name, bit, domains, background }): ListSource[] => {
+    // A background host belongs to its platform, so that the record says whose it was.
+    const own: ListSource = {
+      name: `${file}: ${name}`,
+      target: { kind: 'platform', bit },
+      file: null,
+      entries: [...domains, ...background],
+    }
+    if (background.length === 0) return [own]
+    const quiet: ListSource = {
+      name: `${file}: ${name} (background)`,
+      target: { kind: 'background', bit },
+      file: null,
+      entries: background,
+    }
+    return [own, quiet]
+  })
+  const never = settings.neverBlock.map((path) => ofFile(path, { kind: 'neverBlock' }))
+  return [...categories, ...named, ...never]
+}
+
+function nameIn(folder: string, file: string): string {
+  const near = relative(folder, file)
+  return near === '' || near.startsWith('..') ? file : near
+}

@@ -1,0 +1,220 @@
+/**
+ * Owns: a real Sluss in a process of its own for a test: its files, its clock, its answers.
+ * Never: reaches into the process; what it knows it asks as a user would.
+ */
+import { type ChildProcess, fork, spawn } from 'node:child_process'
+import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { dirname, join } from 'node:path'
+import { fileURLToPath } from 'node:url'
+import Database from 'better-sqlite3'
+import { callService } from '../../../src/cli/control.ts'
+import type { Status } from '../../../src/service/status.ts'
+
+const ENTRY = fileURLToPath(new URL('clocked.ts', import.meta.url))
+const LAUNCHER = fileURLToPath(new URL('../../../sluss', import.meta.url))
+
+/** What a test says of its Sluss; files are written beside the settings. */
+export interface SlussOptions {
+  /** YAML of sluss.yaml; `state` and `listen` are added where it has none. */
+  readonly settings: string
+  readonly files?: Readonly<Record<string, string>>
+  /** What the clock shows at the start; real time where it is left out. */
+  readonly atMs?: number
+  readonly threads?: number
+}
+
+/** A line of the log, as the `traffic` view of the day's file shows it. */
+export type TrafficLine = Readonly<Record<string, string | number | null>>
+
+export class Sluss {
+  readonly folder: string
+  readonly config: string
+  readonly state: string
+  #process: ChildProcess | null = null
+  /** `host:port` of the proxy. */
+  proxy = ''
+  port = 0
+  portal = ''
+  /** Everything it said on stderr. */
+  errors = ''
+
+  constructor(options: SlussOptions) {
+    this.folder = mkdtempSync(join(tmpdir(), 'sluss-'))
+    this.config = join(this.folder, 'config', 'sluss.yaml')
+    this.state = join(this.folder, 'state')
+    for (const [name, text] of Object.entries(options.files ?? {})) this.write(name, text)
+    this.write('sluss.yaml', options.settings)
+  }
+
+  /** Writes a file of the configuration, as an editor would. */
+  write(name: string, text: string): void {
+    const file = join(this.folder, 'config', name)
+    mkdirSync(dirname(file), { recursive: true })
+    writeFileSync(file, text)
+  }
+
+  /** Starts it and waits for its ready line. */
+  async start({ atMs, threads = 2 }: Pick<SlussOptions, 'atMs' | 'threads'> = {}): Promise<void> {
+    const args = ['start', '--config', this.config, '--state', this.state]
+    args.push('--set', `threads=${threads}`)
+    const child = fork(ENTRY, args, {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: { ...process.env, SLUSS_TEST_AT_MS: atMs === undefined ? '' : String(atMs) },
+    })
+    this.#process = child
+    child.stderr!.setEncoding('utf8').on('data', (text: string) => {
+      this.errors += text
+    })
+    const ready = await new Promise<string>((resolve, reject) => {
+      let held = ''
+      child.stdout!.setEncoding('utf8').on('data', (text: string) => {
+        held += text
+        const line = held.split('\n').find((one) => one.startsWith('ready '))
+        if (line !== undefined && held.endsWith('\n')) resolve(line)
+      })
+      child.once('exit', (code) => reject(new Error(`it ended with ${code}: ${this.errors}`)))
+    })
+    this.proxy = /proxy=(\S+)/.exec(ready)![1]!
+    this.port = Number(/:(\d+)$/.exec(this.proxy)![1])
+    this.portal = /portal=(\S+)/.exec(ready)?.[1] ?? ''
+  }
+
+  get pid(): number {
+    return this.#process!.pid!
+  }
+
+  /** Moves the clock of the whole process. */
+  setTime(atMs: number): Promise<void> {
+    const child = this.#process!
+    return new Promise((resolve) => {
+      child.once('message', () => resolve())
+      child.send({ atMs })
+    })
+  }
+
+  signal(name: NodeJS.Signals): void {
+    this.#process!.kill(name)
+  }
+
+  /** Resolves with the exit code, or null where a signal ended it. */
+  ended(): Promise<number | null> {
+    const child = this.#process!
+    if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode)
+    return new Promise((resolve) => child.once('exit', (code) => resolve(code)))
+  }
+
+  async stop(): Promise<number | null> {
+    this.signal('SIGTERM')
+    return this.ended()
+  }
+
+  /** Ends it, whatever it does, and removes its files. */
+  async remove(): Promise<void> {
+    if (this.#process !== null) {
+      this.#process.kill('SIGKILL')
+      await this.ended()
+    }
+    rmSync(this.folder, { recursive: true, force: true })
+  }
+
+  async status(): Promise<Status> {
+    const status = await callService<Status>(this.state, { command: 'status' })
+    if (status === null) throw new Error('it does not answer')
+    return status
+  }
+
+  /** Waits until the policy in force on every thread is newer than `version`. */
+  async policyAfter(version: number): Promise<void> {
+    await until('a new policy is in force', async () => (await this.status()).policy > version)
+  }
+
+  /** Runs a command of the launcher on this Sluss's files. */
+  async run(...args: readonly string[]): Promise<Output> {
+    return runCommand(LAUNCHER, ['--config', this.config, '--state', this.state, ...args])
+  }
+
+  /** Every line of the log there is now, over all days. */
+  lines(where = '1', ...values: readonly (string | number)[]): TrafficLine[] {
+    const folder = join(this.state, 'traffic')
+    return days(folder).flatMap((file) => {
+      const db = new Database(file, { readonly: true })
+      try {
+        return db.prepare(`SELECT * FROM traffic WHERE ${where}`).all(...values) as TrafficLine[]
+      } catch (error) {
+        // The day's file is there a moment before its tables are.
+        if (String(error).includes('no such table')) return []
+        throw error
+      } finally {
+        db.close()
+      }
+    })
+  }
+
+  /** The one line that `where` finds, as soon as it is there. */
+  async line(where: string, ...values: readonly (string | number)[]): Promise<TrafficLine> {
+    let found: TrafficLine[] = []
+    await until(`a line with ${where} ${values.join(' ')}`, async () => {
+      found = this.lines(where, ...values)
+      return found.length > 0
+    })
+    if (found.length > 1) throw new Error(`${found.length} lines, expected one: ${where}`)
+    return found[0]!
+  }
+}
+
+function days(folder: string): string[] {
+  return readdir(folder)
+    .filter((name) => name.endsWith('.sqlite'))
+    .sort()
+    .map((name) => join(folder, name))
+}
+
+function readdir(folder: string): string[] {
+  try {
+    return readdirSync(folder)
+  } catch {
+    return []
+  }
+}
+
+export interface Output {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** Runs a program to its end. */
+export function runCommand(
+  program: string,
+  args: readonly string[],
+  input = '',
+  env: Readonly<Record<string, string>> = {},
+): Promise<Output> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { env: { ...process.env, ...env } })
+    let stdout = ''
+    let stderr = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      stdout += text
+    })
+    child.stderr.setEncoding('utf8').on('data', (text: string) => {
+      stderr += text
+    })
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ code, stdout, stderr }))
+    child.stdin.end(input)
+  })
+}
+
+const PATIENCE_MS = 20_000
+const LOOK_MS = 25
+
+/** Looks until `condition` holds; fails with `what` where it does not in good time. */
+export async function until(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
+  const endMs = performance.now() + PATIENCE_MS
+  while (!(await condition())) {
+    if (performance.now() > endMs) throw new Error(`it did not come to pass: ${what}`)
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MS))
+  }
+}

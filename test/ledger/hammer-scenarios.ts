@@ -1,0 +1,24 @@
+/**
+ * Owns: what threads.test.ts and its threads agree on: the scenarios and their sizes.
+ * Never: runs anything.
+ */
+
+export interface HammerData {
+  readonly scenario: 'claim' | 'minutes' | 'threshold' | 'turn' | 'churn'
+  readonly buffer: SharedArrayBuffer
+  /** Two words for `meet`. */
+  readonly gate: SharedArrayBuffer
+  readonly thread: number
+  readonly threads: number
+}
+
+export const DAY = 20_500
+export const THRESHOLD_BYTES = 16_384
+export const CLAIM_KEYS = 3_000
+export const MINUTE_USERS = 20
+export const MINUTE_ROUNDS = 20_000
+export const SHARED_MINUTES = 1_440
+export const TURN_USERS = 400
+export const CHURN_KEYS = 300
+export const CHURN_ROUNDS = 300
+export const CHURN_CLAIMS = 12
