@@ -2,17 +2,14 @@
  * Owns: `./sluss check`: everything that is wrong with the settings and the files they name, at once.
  * Never: starts, changes or asks a service.
  */
-import { readFileSync } from 'node:fs'
-import { join, relative, resolve } from 'node:path'
+import { relative, resolve } from 'node:path'
 import type { Command } from 'commander'
-import { parseUsers } from '../identity/index.ts'
+import { type Configuration, readConfiguration } from '../service/configuration.ts'
 import { settingsHelp } from '../settings/document.ts'
-import { type Loaded, loadSettings } from '../settings/load.ts'
 import { formatProblem, type Problem } from '../settings/problems.ts'
-import { loadRegister } from '../settings/register.ts'
+import { globalOptions, overridesOf, print, printJson } from './context.ts'
 
 const EXIT_BROKEN = 2
-const SETTINGS_FILE = join(import.meta.dirname, '../../config/sluss.yaml')
 
 export interface CheckOptions {
   readonly file: string
@@ -29,63 +26,22 @@ export interface CheckResult {
   readonly summary: string
 }
 
-/** Loads everything as a start would, and tells. */
-export function check({ file, overrides, nowMs }: CheckOptions): CheckResult {
-  const loaded = loadSettings({ file, overrides })
-  const register = loaded.ok ? checkRegister(loaded, nowMs) : NOTHING
-  const users = loaded.ok ? checkUsers(loaded) : NOTHING
-  const problems = [...(loaded.ok ? [] : loaded.problems), ...register.problems]
-  const warnings = [...loaded.warnings, ...users.warnings, ...register.warnings]
-  const near = relative(process.cwd(), resolve(file))
-  const shown = near.startsWith('..') ? resolve(file) : near
+/** Reads everything as a start would, and tells. The register is read where the settings hold. */
+export function check(options: CheckOptions): CheckResult {
+  const read = readConfiguration(options)
+  const problems = read.ok ? [] : read.problems
+  const { warnings } = read
+  const near = relative(process.cwd(), resolve(options.file))
+  const shown = near.startsWith('..') ? resolve(options.file) : near
   const counts = [
-    ...(problems.length > 0 ? [count(problems.length, 'error')] : []),
-    ...(loaded.ok && problems.length === 0 ? [`good (${extent(loaded)})`] : []),
+    read.ok ? `good (${extent(read)})` : count(problems.length, 'error'),
     ...(warnings.length > 0 ? [count(warnings.length, 'warning')] : []),
   ]
-  return {
-    ok: problems.length === 0,
-    problems,
-    warnings,
-    summary: `${shown}: ${counts.join(', ')}`,
-  }
-}
-
-type Good = Loaded & { ok: true }
-interface Findings {
-  readonly problems: readonly Problem[]
-  readonly warnings: readonly Problem[]
-}
-
-const NOTHING: Findings = { problems: [], warnings: [] }
-
-/** The register is read against the platforms, so only where the settings hold. */
-function checkRegister({ settings, platforms }: Good, nowMs: number): Findings {
-  if (settings.exemptions === null) return NOTHING
-  const context = { file: settings.exemptions, platforms, calendar: settings.day, nowMs }
-  const register = loadRegister(context)
-  return register.ok
-    ? { problems: [], warnings: register.warnings }
-    : { problems: register.problems, warnings: [] }
-}
-
-/** A bad line keeps one person out and the others in: a warning. */
-function checkUsers({ settings }: Good): Findings {
-  const file = settings.identity.basic.users
-  if (file === null) return NOTHING
-  const { problems } = parseUsers(readFileSync(file, 'utf8'))
-  const warnings = problems.map((problem) => ({
-    file,
-    key: '',
-    value: '',
-    expected: '',
-    ...problem,
-  }))
-  return { problems: [], warnings }
+  return { ok: read.ok, problems, warnings, summary: `${shown}: ${counts.join(', ')}` }
 }
 
 /** How much there is: a list that has vanished from the settings shows here. */
-function extent({ settings, platforms, sources }: Good): string {
+function extent({ settings, platforms, sources }: Configuration): string {
   const lists = new Set(sources.map(({ file }) => file).filter((file) => file !== null))
   return [
     count(settings.zones.length, 'zone'),
@@ -105,17 +61,11 @@ export function register(program: Command): void {
     .description('say whether the settings hold, and all that is wrong where they do not')
     .addHelpText('after', () => `\nSettings (docs/settings.md tells more):\n${settingsHelp()}`)
     .action((_options: object, command: Command) => {
-      const { config, set, state, json } = command.optsWithGlobals<{
-        config?: string
-        set?: string[]
-        state?: string
-        json?: boolean
-      }>()
-      // Quoted, because a path may hold what YAML takes for something else.
-      const ofState = state === undefined ? [] : [`state=${JSON.stringify(resolve(state))}`]
-      const overrides = [...(set ?? []), ...ofState]
-      const result = check({ file: config ?? SETTINGS_FILE, overrides, nowMs: Date.now() })
-      process.stdout.write(json ? `${JSON.stringify(result)}\n` : `${textOf(result)}\n`)
+      const options = globalOptions(command)
+      const { config: file, json } = options
+      const result = check({ file, overrides: overridesOf(options), nowMs: Date.now() })
+      if (json) printJson(result)
+      else print(textOf(result))
       if (!result.ok) process.exitCode = EXIT_BROKEN
     })
 }

@@ -3,7 +3,7 @@
  * Never: decides by other rules than the gate's own.
  */
 import type { Command } from 'commander'
-import type { QuotaRow } from '../ledger/report.ts'
+import type { QuotaReport } from '../ledger/report.ts'
 import { type Location, locate } from '../lists/locate.ts'
 import { Lookup } from '../lists/lookup.ts'
 import {
@@ -175,8 +175,9 @@ async function minutesOf(
   const category = quotaCategoryOf(policy, facts.labels)
   if (dated || category === null || !facts.identified.known || facts.zone === null) return NO_MINUTES
   const { user } = facts.identified.identity
-  const rows = await callService<QuotaRow[]>(settings.state, { command: 'quota.list', user })
-  const row = rows?.find((one) => one.zone === facts.zone?.name && one.category === category.name)
+  const request = { command: 'quota.list', user }
+  const report = await callService<QuotaReport>(settings.state, request).catch(() => null)
+  const row = report?.rows.find((one) => one.zone === facts.zone?.name && one.category === category.name)
   return row === undefined ? NO_MINUTES : { minutesUsed: row.used, minutesGiven: row.given }
 }
 

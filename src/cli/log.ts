@@ -68,18 +68,18 @@ export function register(program: Command): void {
   log
     .command('search')
     .description('find rows of the traffic log')
-    .option('--user NAME', 'who: a name, or a pseudonym as the log shows it')
-    .option('--address IP', 'the address of the computer, or its pseudonym')
-    .option('--host HOST', 'the site; its subdomains match too')
-    .option('--zone ZONE', 'the part of the network')
-    .option('--category NAME', 'the kind of site')
-    .option('--verdict VERDICT', ACTIONS.join(', '))
-    .option('--reason CODE', 'why; see docs/reasons.md')
-    .option('--from TIME', 'not before this')
-    .option('--to TIME', 'before this')
-    .option('--limit ROWS', 'at most so many, the newest', String(LIMIT_DEFAULT))
+    .option('--user <name>', 'who: a name, or a pseudonym as the log shows it')
+    .option('--address <ip>', 'the address of the computer, or its pseudonym')
+    .option('--host <host>', 'the site; its subdomains match too')
+    .option('--zone <zone>', 'the part of the network')
+    .option('--category <name>', 'the kind of site')
+    .option('--verdict <verdict>', ACTIONS.join(', '))
+    .option('--reason <code>', 'why; see docs/reasons.md')
+    .option('--from <time>', 'not before this')
+    .option('--to <time>', 'before this')
+    .option('--limit <rows>', 'at most so many, the newest', String(LIMIT_DEFAULT))
     .option('--utc', 'times in UTC')
-    .addOption(new Option('--format FORMAT', FORMATS.join(', ')))
+    .addOption(new Option('--format <format>', FORMATS.join(', ')))
     .addHelpText('after', SEARCH_HELP)
     .action(runSearch)
 }
@@ -165,7 +165,6 @@ async function writeOut(chunks: Iterable<string>): Promise<void> {
     closed = true
     wake()
   }
-  // The listener for errors stays: what the last write meets comes after the end of this.
   stdout.on('error', onError).on('drain', onDrain)
   let text = ''
   const send = async () => {
@@ -179,7 +178,9 @@ async function writeOut(chunks: Iterable<string>): Promise<void> {
     if (closed) break
   }
   if (text !== '' && !closed) await send()
-  stdout.off('drain', onDrain)
+  // What the last write met is told in the turn after it.
+  await new Promise((resolve) => setImmediate(resolve))
+  stdout.off('error', onError).off('drain', onDrain)
 }
 
 function readQuery(flags: SearchFlags, settings: Settings): SearchQuery {
@@ -188,14 +189,20 @@ function readQuery(flags: SearchFlags, settings: Settings): SearchQuery {
   const fromMs = readTime('--from', flags.from, calendar)
   const toMs = readTime('--to', flags.to, calendar)
   if (fromMs !== undefined && toMs !== undefined && fromMs >= toMs) {
-    fail(`--from ${flags.from} is not before --to ${flags.to}`, 'Exchange them.')
+    fail(
+      `--from ${JSON.stringify(flags.from)} is not before --to ${JSON.stringify(flags.to)}`,
+      'Exchange them.',
+    )
   }
   if (
     address !== undefined &&
     parseAddress(address) === null &&
     !/^a-[a-z2-7]{16}$/.test(address)
   ) {
-    fail(`--address ${address} is not an IP address`, 'Write it as 10.1.2.3, 2001:db8::1 or a-….')
+    fail(
+      `--address ${JSON.stringify(address)} is not an IP address`,
+      'Write it as 10.1.2.3, 2001:db8::1 or a-….',
+    )
   }
   // Rows outlive settings, so a name that has left them is still a question.
   const zones = settings.zones.map(({ name }) => name)

@@ -6,8 +6,8 @@
  * and then publishes it with one compare-and-exchange in the index. A thread that dies half-way has lost
  * one unused record.
  *
- * Ledgers are not kept for ever: when all records are in use, those that counted nothing yesterday or today
- * are freed for others (once a day at most). Their old slots then no longer fit: reads give 0, bytes are
+ * Ledgers are not kept for ever: when there are as many as there may be, those that counted nothing yesterday
+ * or today are freed for others (once a day at most). Their old slots then no longer fit: reads give 0, bytes are
  * dropped. So a slot is kept by a connection, which is closed when idle, but not by a user's name.
  */
 import {
@@ -46,6 +46,8 @@ export class Directory {
   readonly #key = new Int32Array(this.#bytes.buffer)
   #length = 0
   #hash = 0
+  /** Where the last search found room for it, or NONE. */
+  #vacant = NONE
 
   constructor(words: Words, regions: Regions) {
     this.#words = words
@@ -70,26 +72,23 @@ export class Directory {
         if (this.#revive(found)) return found
         continue
       }
-      const record = this.#allocate()
-      if (record === NONE) {
-        // Another thread may have claimed this very key with the last record.
-        const other = this.#search(0)
-        if (other === NONE) break
+      if (!this.#hasRoom()) {
+        // Another thread may have claimed this very key just before there was no more room.
+        if (this.#search(0) === NONE) break
         continue
       }
+      const position = this.#vacant
+      const record = position === NONE ? NONE : this.#allocate()
+      if (record === NONE) break
       const slot = this.#write(record)
-      const position = this.#vacancy()
-      if (position === NONE) {
-        this.#release(record)
-        break
-      }
       if (Atomics.compareExchange(words, position, 0, slot) !== 0) {
         this.#release(record)
         continue
       }
       Atomics.add(words, Header.live, 1)
-      // Two threads choose the same position, so one of them fails above, except where a position became
-      // vacant between their looks. Whoever then sees the other withdraws; one may, both may, never none.
+      // Threads with the same key choose the same position, and all but one fail above; except where an
+      // idle ledger was freed between their looks. Whoever then sees the other withdraws: one may, both
+      // may, never none. A third that found the withdrawn one holds a slot that no longer fits.
       if (this.#search(slot) === NONE) return slot
       this.#free(slot, position)
     }
@@ -118,12 +117,20 @@ export class Directory {
     return true
   }
 
-  /** The slot, other than `except`, that the key in hand has; or NONE. */
+  /**
+   * The slot, other than `except`, that the key in hand has; or NONE. Notes the first vacant position on the
+   * way: in one pass, so that a position that another thread filled with this key is seen filled or vacant,
+   * never as neither.
+   */
   #search(except: number): number {
     const { index, indexMask } = this.#regions
+    this.#vacant = NONE
     for (let i = 0; i < PROBES; i++) {
-      const slot = Atomics.load(this.#words, index + ((this.#hash + i) & indexMask))
-      if (slot !== 0 && slot !== except && this.#holdsKey(slot)) return slot
+      const position = index + ((this.#hash + i) & indexMask)
+      const slot = Atomics.load(this.#words, position)
+      if (slot === 0) {
+        if (this.#vacant === NONE) this.#vacant = position
+      } else if (slot !== except && this.#holdsKey(slot)) return slot
     }
     return NONE
   }
@@ -158,30 +165,28 @@ export class Directory {
     return Math.max(DEAD + 1, Atomics.load(this.#words, Header.latestDay))
   }
 
-  /** The first vacant position for the key in hand, or NONE. */
-  #vacancy(): number {
-    const { index, indexMask } = this.#regions
-    for (let i = 0; i < PROBES; i++) {
-      const position = index + ((this.#hash + i) & indexMask)
-      if (Atomics.load(this.#words, position) === 0) return position
-    }
-    return NONE
+  /** Whether there may be one more ledger; where there may not, frees idle ones, once a day. */
+  #hasRoom(): boolean {
+    const words = this.#words
+    const { users } = this.#regions
+    if (Atomics.load(words, Header.live) < users) return true
+    const today = this.#today()
+    if (Atomics.load(words, Header.recycledDay) === today) return false
+    this.#recycle(today)
+    Atomics.store(words, Header.recycledDay, today)
+    return Atomics.load(words, Header.live) < users
   }
 
-  /** A record of our own: a freed one, one never used, or one that has idled since before yesterday. */
+  /** A record that is ours alone: a freed one, or one never used. NONE where even the spares are lost. */
   #allocate(): number {
     const record = this.#pop()
     if (record !== NONE) return record
-    const words = this.#words
     for (;;) {
-      const next = Atomics.load(words, Header.allocated)
-      if (next === this.#regions.users) break
-      if (Atomics.compareExchange(words, Header.allocated, next, next + 1) === next) return next
+      const next = Atomics.load(this.#words, Header.allocated)
+      if (next === this.#regions.recordCount) return NONE
+      const won = Atomics.compareExchange(this.#words, Header.allocated, next, next + 1) === next
+      if (won) return next
     }
-    const today = this.#today()
-    if (Atomics.exchange(words, Header.recycledDay, today) === today) return NONE
-    this.#recycle(today)
-    return this.#pop()
   }
 
   /** Fills our own record with the key in hand, no minutes, and a new generation. */

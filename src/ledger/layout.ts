@@ -20,10 +20,16 @@ export const MAGIC = 0x736c7501
 /** The most ledgers: a record's number has 18 bits in a slot. */
 export const USERS_MAX = 200_000
 
+/**
+ * Records beyond the ledgers there may be: each thread that is about to claim one holds one, and there are
+ * at most 64 threads and main.
+ */
+const SPARE_RECORDS = 128
+
 /** Positions of the header. */
 export const Header = {
   magic: 0,
-  /** How many records there are. */
+  /** The most ledgers. */
   users: 1,
   /** Random at each start, so that no choice of names crowds the index at every start. */
   seed: 2,
@@ -37,7 +43,7 @@ export const Header = {
   recycledDay: 6,
   /** Ledgers in use. */
   live: 7,
-  /** Claims refused: all records in use, or no position for the key. */
+  /** Claims refused: as many ledgers as there may be, or no position for the key. */
   full: 8,
   /** Claims refused: a key longer than its room. */
   keyTooLong: 9,
@@ -120,6 +126,7 @@ export const PROBES = 64
 /** Where the parts begin, in words from the start of the buffer. */
 export interface Regions {
   readonly users: number
+  readonly recordCount: number
   readonly index: number
   readonly indexMask: number
   readonly dirty: number
@@ -136,10 +143,12 @@ export function regionsOf(users: number): Regions {
   const positions = Math.max(PROBES, 2 ** Math.ceil(Math.log2(users * 4)))
   const index = HEADER_WORDS
   const dirty = index + positions
-  const dirtyWords = Math.ceil(users / 32)
+  const recordCount = users + SPARE_RECORDS
+  const dirtyWords = Math.ceil(recordCount / 32)
   const records = dirty + dirtyWords
-  const words = records + users * RECORD_WORDS
-  return { users, index, indexMask: positions - 1, dirty, dirtyWords, records, words }
+  const words = records + recordCount * RECORD_WORDS
+  const indexMask = positions - 1
+  return { users, recordCount, index, indexMask, dirty, dirtyWords, records, words }
 }
 
 /** The first word of a record. */

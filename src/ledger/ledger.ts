@@ -201,7 +201,10 @@ export class Ledger {
 
   /** Puts slots back on the list, where they could not be saved. */
   markDirty(slots: readonly number[]): void {
-    for (const slot of slots) if (this.#within(slot)) this.#markDirty(recordOf(slot))
+    for (const slot of slots) {
+      if (!this.#within(slot) || !this.#fits(slot, baseOf(this.#regions, recordOf(slot)))) continue
+      this.#markDirty(recordOf(slot))
+    }
   }
 
   counters(): LedgerCounters {
@@ -230,7 +233,7 @@ export class Ledger {
   }
 
   #within(slot: number): boolean {
-    return slot > 0 && recordOf(slot) < this.#regions.users
+    return slot > 0 && recordOf(slot) < this.#regions.recordCount
   }
 
   #fits(slot: number, base: number): boolean {

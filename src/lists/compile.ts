@@ -3,14 +3,16 @@
  * or has lines but none that can be used.
  * Never: runs on a thread that serves; builder.thread.ts gives it one of its own.
  */
-import { closeSync, fstatSync, openSync, readFileSync } from 'node:fs'
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs'
 import type { ListSource } from '../policy/source.ts'
 import { type BuildProblem, type BuildResult, buildImage, type ParsedList } from './build.ts'
-import { type ParsedLines, parseEntries, parseLines } from './lines.ts'
+import { LF, LineParser, type ParsedLines, parseEntries } from './lines.ts'
 import { REJECTIONS } from './rejection.ts'
 
-/** A file is read whole. The largest public list, UT1 adult, is about 90 MiB. */
+/** The largest public list, UT1 adult, has about 90 MiB. */
 export const LIST_BYTES_MAX = 512 * 1_024 * 1_024
+/** Read at a time; a longer line makes it grow. */
+const CHUNK_BYTES = 1_024 * 1_024
 
 /** Reads all lists and builds the image; all problems at once. */
 export function compileLists(sources: readonly ListSource[]): BuildResult {
@@ -19,39 +21,77 @@ export function compileLists(sources: readonly ListSource[]): BuildResult {
   const problems: BuildProblem[] = []
   for (const source of sources) {
     const parsed = parseSource(source)
-    const problem = 'what' in parsed ? parsed : emptiness(source, parsed)
-    if (problem !== null) problems.push(problem)
-    else if (!('what' in parsed)) lists.push({ source, parsed })
+    const trouble = 'what' in parsed ? parsed : emptiness(parsed)
+    if (trouble !== null) {
+      problems.push({ list: source.name, file: source.file, line: null, ...trouble })
+    } else if (!('what' in parsed)) lists.push({ source, parsed })
   }
   if (problems.length > 0) return { kind: 'failed', problems }
   return buildImage(lists, () => performance.now() - beganMs)
 }
 
-function parseSource(source: ListSource): ParsedLines | BuildProblem {
+/** What is wrong with one list. */
+type Trouble = Pick<BuildProblem, 'what' | 'hint'> & { readonly line?: number }
+
+function parseSource(source: ListSource): ParsedLines | Trouble {
   if (source.file === null) return parseEntries(source.entries ?? [])
-  const problem = (what: string, hint: string): BuildProblem => ({
-    list: source.name,
-    file: source.file,
-    line: null,
-    what,
-    hint,
-  })
+  let file: number
   try {
-    const file = openSync(source.file, 'r')
-    try {
-      const { size } = fstatSync(file)
-      if (size > LIST_BYTES_MAX) {
-        const most = `at most ${LIST_BYTES_MAX} bytes are read`
-        return problem(`the list has ${size} bytes, and ${most}`, 'Divide it into several lists.')
-      }
-      return parseLines(readFileSync(file))
-    } finally {
-      closeSync(file)
-    }
+    file = openSync(source.file, 'r')
   } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : 'unknown'
-    const { what, hint } = READ_ERRORS[code] ?? { what: code, hint: 'Look at the file.' }
-    return problem(`the list cannot be read: ${what}`, hint)
+    return readTrouble(error)
+  }
+  try {
+    const stat = fstatSync(file)
+    if (!stat.isFile()) {
+      return { what: 'the list is not a file', hint: 'Name a file; of a folder, the one in it.' }
+    }
+    return stat.size > LIST_BYTES_MAX ? TOO_LARGE : parseFile(file, stat.size)
+  } catch (error) {
+    return readTrouble(error)
+  } finally {
+    closeSync(file)
+  }
+}
+
+const TOO_LARGE: Trouble = {
+  what: `the list has more than ${LIST_BYTES_MAX / 1_024 / 1_024} MiB`,
+  hint: 'Divide it into several lists.',
+}
+
+/** Piece by piece: the text of a large list never lies whole in memory. */
+function parseFile(file: number, sizeBytes: number): ParsedLines | Trouble {
+  const parser = new LineParser(sizeBytes)
+  let chunk = new Uint8Array(CHUNK_BYTES)
+  let kept = 0
+  let total = 0
+  for (;;) {
+    const count = readSync(file, chunk, kept, chunk.length - kept, null)
+    if (count === 0) break
+    total += count
+    if (total > LIST_BYTES_MAX) return TOO_LARGE
+    const filled = kept + count
+    const end = chunk.lastIndexOf(LF, filled - 1) + 1
+    parser.read(chunk, 0, end)
+    chunk.copyWithin(0, end, filled)
+    kept = filled - end
+    if (kept < chunk.length) continue
+    const larger = new Uint8Array(chunk.length * 2)
+    larger.set(chunk)
+    chunk = larger
+  }
+  parser.read(chunk, 0, kept)
+  return parser.finish()
+}
+
+/** What the system says of a file, and the remedy. Anything but a system error is a bug of ours. */
+function readTrouble(error: unknown): Trouble {
+  if (!(error instanceof Error && 'code' in error && 'syscall' in error)) throw error
+  const code = String(error.code)
+  const known = READ_ERRORS[code]
+  return {
+    what: `the list cannot be read: ${known?.what ?? code}`,
+    hint: known?.hint ?? 'See what the system says of the file.',
   }
 }
 
@@ -60,10 +100,6 @@ const READ_ERRORS: Readonly<Record<string, { what: string; hint: string }>> = {
     what: 'there is no such file',
     hint: 'Put the file there, or correct its name in the settings.',
   },
-  EISDIR: {
-    what: 'it is a folder',
-    hint: 'Name the file of domains in it.',
-  },
   EACCES: {
     what: 'permission denied',
     hint: 'Let the user that Sluss runs as read the file.',
@@ -71,16 +107,15 @@ const READ_ERRORS: Readonly<Record<string, { what: string; hint: string }>> = {
 }
 
 /** A list that has lines and gives nothing is broken, not empty: it must not replace a good one. */
-function emptiness(source: ListSource, parsed: ParsedLines): BuildProblem | null {
-  if (parsed.contentLines === 0 || parsed.nameLines.length > 0) return null
+function emptiness(parsed: ParsedLines): Trouble | null {
+  if (parsed.nameLines.length > 0) return null
   const [most] = parsed.rejected
   const first = most?.first[0]
-  const why = most === undefined ? '' : `, most of them for this: ${REJECTIONS[most.reason].what}`
+  if (most === undefined || first === undefined) return null
+  const { what, hint } = REJECTIONS[most.reason]
   return {
-    list: source.name,
-    file: source.file,
-    line: first?.line ?? null,
-    what: `none of its ${parsed.contentLines} lines can be used${why}`,
-    hint: most === undefined ? 'Look at the list.' : REJECTIONS[most.reason].hint,
+    line: first.line,
+    what: `no line can be used, of ${parsed.contentLines}. The most common fault: ${what} (${JSON.stringify(first.text)})`,
+    hint,
   }
 }

@@ -31,7 +31,7 @@ export interface ParsedLines {
 const NAMES_EXPECTED_MIN = 16
 const BYTES_PER_LINE_EXPECTED = 14
 
-const LF = 10
+export const LF = 10
 const CR = 13
 const SPACE = 32
 const TAB = 9
@@ -138,7 +138,9 @@ class Names {
 
   constructor(bytesExpected: number) {
     this.#bytes = new Uint8Array(bytesExpected + 2 * NAME_BYTES_MAX)
-    this.#lines = new Uint32Array(NAMES_EXPECTED_MIN + bytesExpected / BYTES_PER_LINE_EXPECTED)
+    this.#lines = new Uint32Array(
+      NAMES_EXPECTED_MIN + Math.ceil(bytesExpected / BYTES_PER_LINE_EXPECTED),
+    )
   }
 
   add(source: Uint8Array, start: number, end: number, line: number): void {

@@ -5,7 +5,7 @@
  */
 import type { Socket } from 'node:net'
 import type { Facts, Identified, Reason, Verdict } from '../policy/index.ts'
-import { formatTime, parseAddress, refuse, zoneOf } from '../policy/index.ts'
+import { formatTime, parseAddress, reasonEntry, refuse, zoneOf } from '../policy/index.ts'
 import type { Asker, Engine } from './engine.ts'
 import type { Flow } from './flow.ts'
 import { Forward } from './forward.ts'
@@ -191,7 +191,7 @@ export class Client {
     socket.off('end', this.#onEnd)
     socket.off('drain', this.#onDrain)
     if (this.#held.length > 0) {
-      flow.bytesUp += this.#held.length
+      flow.movedUp(this.#held.length)
       origin.write(this.#held)
       this.#held = Buffer.alloc(0)
     }
@@ -236,10 +236,11 @@ export class Client {
     if (this.#held.length > 0) setImmediate(() => this.#state === 'head' && this.#readHead())
   }
 
-  /** Answers for an origin that could not be reached or did not answer well. */
+  /** Answers for an origin that could not be reached or did not answer well, or a body that is wrong. */
   fail(head: RequestHead, facts: Facts, flow: Flow, reason: Reason): void {
-    if (reason === 'address-forbidden') {
-      flow.verdict = refuse(reason, 'addresses')
+    // What we refuse only now was allowed before: the record says what held in the end.
+    if (reasonEntry(reason).action === 'refuse') {
+      flow.verdict = refuse(reason, reason === 'address-forbidden' ? 'addresses' : 'request')
     }
     this.#engine.count(reason)
     this.#refuse(head, facts, flow.verdict, reason)
@@ -297,7 +298,7 @@ export class Client {
     const flow = this.#flow
     if (flow !== null) {
       flow.status = statusOf(reason)
-      flow.bytesDown += bytes.length
+      flow.movedDown(bytes.length)
       flow.end(endingOf(reason), this.#engine.clock())
     }
     this.socket.write(bytes)

@@ -55,6 +55,8 @@ export interface EngineOptions {
   readonly alarm: (what: string, hint: string) => void
 }
 
+const MINUTE_MS = 60_000
+
 /** Who asks: fixed for a connection until the zones change. */
 export interface Asker {
   readonly address: Address
@@ -84,7 +86,10 @@ export class Engine {
   #endpoints: readonly Endpoint[] = []
   #flowNumber = 0
   #day: LocalDay
-  #minute: number
+  /** The minute of the day that bytes count in now. */
+  #minute = 0
+  #minuteDay = 0
+  #minuteStartMs = 0
 
   constructor(options: EngineOptions) {
     const { world, clock, alarm } = options
@@ -100,7 +105,7 @@ export class Engine {
     this.#signIn(world.users)
     this.#listeners = listenersOf(world, [])
     this.#day = localDay(world.policy.calendar, clock())
-    this.#minute = minuteOf(this.#day, clock())
+    this.#turn(clock())
   }
 
   get world(): World {
@@ -113,11 +118,13 @@ export class Engine {
 
   /** Swaps the world between two events; open connections go on. */
   replace(world: World): void {
+    this.#chargeAll()
     this.#world = world
     this.#lookup = new Lookup(world.image)
     this.#signIn(world.users)
     this.#listeners = listenersOf(world, this.#endpoints)
     this.#day = localDay(world.policy.calendar, this.clock())
+    this.#turn(this.clock())
     this.pool.configure(world.limits)
     // What was dialled under the old rules for addresses is not reused under the new ones.
     this.pool.clear()
@@ -144,6 +151,7 @@ export class Engine {
     flow.quotaFacts = { ...facts, labels, zone }
     if (quotaCategoryOf(this.policy, labels) !== null) return
     this.#charge(flow)
+    flow.keepTime = null
     this.#quotaFlows.delete(flow)
   }
 
@@ -239,7 +247,27 @@ export class Engine {
     if (quotaCategoryOf(this.policy, facts.labels) === null) return
     flow.quotaFacts = facts
     flow.slot = slot
+    flow.keepTime = this.#keepTime
     this.#quotaFlows.add(flow)
+  }
+
+  /** Where a minute has ended, what moved in it is charged to it before anything more moves. */
+  readonly #keepTime = (): void => {
+    const nowMs = this.clock()
+    if (nowMs >= this.#minuteStartMs && nowMs < this.#minuteStartMs + MINUTE_MS) return
+    this.#chargeAll()
+    this.#turn(nowMs)
+  }
+
+  #chargeAll(): void {
+    for (const flow of this.#quotaFlows) this.#charge(flow)
+  }
+
+  #turn(nowMs: number): void {
+    const day = this.#dayAt(nowMs)
+    this.#minute = minuteOf(day, nowMs)
+    this.#minuteDay = day.number
+    this.#minuteStartMs = day.startMs + this.#minute * MINUTE_MS
   }
 
   count(reason: Reason): void {
@@ -283,20 +311,19 @@ export class Engine {
     return this.#day
   }
 
-  /** What moved since the last tick counts in the minute of the last tick, where it moved. */
+  /** What has moved and is not yet charged: all of it moved in the current minute (keepTime). */
   #charge(flow: Flow): void {
     const bytes = flow.bytesUp + flow.bytesDown - flow.chargedBytes
     if (flow.slot < 0 || bytes === 0) return
     flow.chargedBytes += bytes
     const { thresholdBytes } = this.policy.quota
-    this.#ledger.addBytes(flow.slot, this.#day.number, this.#minute, bytes, thresholdBytes)
+    this.#ledger.addBytes(flow.slot, this.#minuteDay, this.#minute, bytes, thresholdBytes)
   }
 
   /** Call every FLUSH_MS: charges minutes and sends records. */
   tick(): void {
-    for (const flow of this.#quotaFlows) this.#charge(flow)
-    const nowMs = this.clock()
-    this.#minute = minuteOf(this.#dayAt(nowMs), nowMs)
+    this.#chargeAll()
+    this.#turn(this.clock())
     this.recorder.flush()
   }
 

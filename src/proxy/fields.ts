@@ -11,7 +11,6 @@ export type Fields = string[]
 /** Token characters of RFC 9110 section 5.6.2. */
 const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 /** Field values: visible, blanks, tabs and obs-text; no other control (RFC 9110 section 5.5). */
-// biome-ignore lint/suspicious/noControlCharactersInRegex: the grammar names them
 const VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
 
 export function isToken(text: string): boolean {

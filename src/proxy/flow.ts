@@ -45,6 +45,8 @@ export class Flow {
   chargedBytes = 0
   /** When the minutes ran out while it was open, or 0. */
   spentAtMs = 0
+  /** Of a metered flow: sees to it that bytes are charged to the minute in which they move. */
+  keepTime: (() => void) | null = null
   /** Cuts the connection that carries it; set by the carrier. */
   cut: ((ending: Ending) => void) | null = null
   readonly #onEnd: (flow: Flow) => void
@@ -55,6 +57,18 @@ export class Flow {
     this.timeMs = facts.timeMs
     this.verdict = verdict
     this.#onEnd = onEnd
+  }
+
+  /** `bytes` went from the client to the origin. */
+  movedUp(bytes: number): void {
+    this.keepTime?.()
+    this.bytesUp += bytes
+  }
+
+  /** `bytes` went to the client. */
+  movedDown(bytes: number): void {
+    this.keepTime?.()
+    this.bytesDown += bytes
   }
 
   /** Says how it ended, and when; the first ending counts. */

@@ -135,7 +135,7 @@ export class Forward {
   }
 
   #send(data: Buffer | string): void {
-    this.#flow.bytesUp += data.length
+    this.#flow.movedUp(data.length)
     if (typeof data === 'string') this.#origin?.write(data, 'latin1')
     else this.#origin?.write(data)
   }
@@ -241,7 +241,7 @@ export class Forward {
   }
 
   #write(data: Buffer | string): void {
-    this.#flow.bytesDown += data.length
+    this.#flow.movedDown(data.length)
     if (typeof data === 'string') this.#client.socket.write(data, 'latin1')
     else this.#client.socket.write(data)
   }

@@ -143,7 +143,6 @@ class ChunkedReader implements BodyReader {
 
   /** `size [; extension]`: the extension is dropped, as RFC 9112 section 7.1.1 lets us. */
   #size(line: string): void {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: no control but a tab may stand here
     const match = /^([0-9A-Fa-f]+)(?:[\t ]*;[\t\u0020-\u007e\u0080-\u00ff]*)?$/.exec(line)
     if (match === null || match[1]!.length > CHUNK_DIGITS_MAX) {
       this.#state = 'fault'

@@ -103,7 +103,7 @@ export class Recorder {
 
   /** A flow that was recorded as opened has ended. */
   close(flow: Flow): void {
-    // `refuse` lets no more begin than the bound, and so no more end: their ends are kept beyond it.
+    // Where `refuse` lets nothing begin, no more can end than is open: these are kept all the same.
     if (this.#full && this.#rules.onFailure === 'continue') this.#lose()
     else this.#add(flow.record('closed', this.#now()))
   }

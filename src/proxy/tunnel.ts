@@ -28,11 +28,11 @@ export class Tunnel {
     flow.cut = (ending) => this.cut(ending)
     for (const socket of [client, origin]) socket.once('close', () => this.#closed(socket))
     client.on('data', (bytes: Buffer) => {
-      flow.bytesUp += bytes.length
+      flow.movedUp(bytes.length)
       if (!origin.write(bytes)) client.pause()
     })
     origin.on('data', (bytes: Buffer) => {
-      flow.bytesDown += bytes.length
+      flow.movedDown(bytes.length)
       if (!client.write(bytes)) origin.pause()
     })
     origin.on('drain', () => client.resume())

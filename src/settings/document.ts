@@ -30,7 +30,7 @@ export function settingsDocument(): string {
 }
 
 const INTRODUCTION = `All settings stand in \`config/sluss.yaml\`. \`./sluss check\` says whether they hold; a change is in force
-within a second of being saved, and a file that does not hold changes nothing. \`--set key.path=value\` overrides
+within a second of being saved where nothing else is said, and a file that does not hold changes nothing. \`--set key.path=value\` overrides
 a setting for one run: \`--set quota.grace=5s --set 'zones[0].quota=none'\`.
 
 - Paths are relative to the folder of the settings file.

@@ -64,13 +64,13 @@ export function loadSettings(options: LoadOptions): Loaded {
   return judgeAll({ file, yaml, options })
 }
 
-interface Reading {
+interface SettingsText {
   readonly file: string
   readonly yaml: YamlSource
   readonly options: LoadOptions
 }
 
-function judgeAll({ file, yaml, options }: Reading): Loaded {
+function judgeAll({ file, yaml, options }: SettingsText): Loaded {
   const folder = dirname(file)
   const changed = applyOverrides(yaml.value, options.overrides ?? [])
   const raw = changed.value
@@ -191,10 +191,9 @@ function loadPlatforms(named: readonly NamedFile[], options: LoadOptions): Platf
 function inFolder(settings: Settings, folder: string): Settings {
   const absolute = (path: string) => resolve(folder, path)
   const file = (path: string | null) => (path === null ? null : absolute(path))
-  const categories = Object.entries(settings.categories).map(([name, category]) => [
-    name,
-    { ...category, lists: category.lists.map(absolute) },
-  ])
+  const categories = Object.entries(settings.categories).map(
+    ([name, category]) => [name, { ...category, lists: category.lists.map(absolute) }] as const,
+  )
   return {
     ...settings,
     state: absolute(settings.state),

@@ -55,10 +55,20 @@ export function applyOverrides(raw: unknown, texts: readonly string[]): Overridd
     }
   }
   const locate = (complaint: Complaint): Problem | null => {
-    const author = done.findLast(({ path }) => path.every((part, i) => complaint.path[i] === part))
+    const { path } = complaint
+    const around = path.slice(0, -1)
+    // What an override had to make, it answers for: a new zone that lacks its networks.
+    const made = around.length > 0 && valueAt(raw, around) === undefined
+    const author = done.findLast(
+      (override) => isWithin(path, override.path) || (made && isWithin(override.path, around)),
+    )
     return author === undefined ? null : ofComplaint(author.file, complaint)
   }
   return { value, problems, locate }
+}
+
+function isWithin(path: KeyPath, around: KeyPath): boolean {
+  return around.every((part, i) => path[i] === part)
 }
 
 /** An IPv6 endpoint would be a YAML list followed by rubbish, and is always meant as text. */

@@ -5,15 +5,9 @@
 import { dayNumber } from '../policy/index.ts'
 import type { FileFault } from './file-lock.ts'
 import { type Problem, quoteValue } from './problems.ts'
-import {
-  fieldsOf,
-  parseRegister,
-  type Register,
-  type RegisterContext,
-  type RegisterRow,
-} from './register.ts'
+import { parseRegister, type Register, type RegisterContext, type RegisterRow } from './register.ts'
 import { diffRows, ownerOf, recordHistory } from './register-history.ts'
-import { type RegisterFields, type RowFault, rowReader } from './register-row.ts'
+import { fieldsOf, type RegisterFields, type RowFault, rowReader } from './register-row.ts'
 import { withRow, withUntil } from './register-text.ts'
 import type { RegisterWarning } from './register-warnings.ts'
 import { replaceFile } from './replace-file.ts'
@@ -124,7 +118,7 @@ async function edit(options: EditOptions, plan: (register: Register) => Plan): P
         if (!recorded.ok) return unrecorded(recorded.fault)
       }
       const { rows, sha256 } = after!
-      const entry = { rows: rows.map(fieldsOf), sha256, who, how: 'command' as const }
+      const entry = { rows, sha256, who, how: 'command' as const }
       const recorded = await recordHistory({ ...base, ...entry })
       return recorded.ok ? null : unrecorded(recorded.fault)
     },

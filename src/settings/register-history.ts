@@ -16,7 +16,7 @@ import {
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { codeOf, type FileFault, faultOf, withLock } from './file-lock.ts'
-import { FIELD_NAMES, type RegisterFields } from './register-row.ts'
+import { FIELD_NAMES, fieldsOf, type RegisterFields } from './register-row.ts'
 
 export type Change =
   | { readonly kind: 'added'; readonly before: null; readonly after: RegisterFields }
@@ -127,6 +127,7 @@ export interface HistoryRecord {
   readonly file: string
   /** The register as it is now, or will be in a moment. */
   readonly sha256: string
+  /** More than their fields may come with them; only those are kept. */
   readonly rows: readonly RegisterFields[]
   readonly who: string
   readonly how: HistoryEntry['how']
@@ -151,7 +152,7 @@ export async function recordHistory(
     if (!read.ok) return read
     const { entries } = read.history
     if (entries[entries.length - 1]?.sha256 === sha256) return { ok: true, entry: null } as const
-    const changes = diffRows(rowsAfter(entries), rows)
+    const changes = diffRows(rowsAfter(entries), rows.map(fieldsOf))
     const entry = { time: new Date(nowMs).toISOString(), who, how, sha256, changes }
     try {
       append(file, JSON.stringify(entry))

@@ -37,6 +37,13 @@ export const FIELD_NAMES = [
 
 export type FieldName = (typeof FIELD_NAMES)[number]
 
+/** A row without its place, keys in their order: what is compared, written and kept in the history. */
+export function fieldsOf(row: RegisterFields): RegisterFields {
+  const { user, group, platforms, purpose, department, decidedBy, dnr, from, until } = row
+  const rest = { platforms, purpose, department, decidedBy, dnr, from, until }
+  return user === undefined ? { group: group ?? '', ...rest } : { user, ...rest }
+}
+
 /** What is wrong with a row, and at which of its keys; `at` is empty where the row itself is meant. */
 export interface RowFault {
   readonly at: readonly (string | number)[]
@@ -147,7 +154,7 @@ export function rowReader(
     const faults = (result.error?.issues ?? []).flatMap((issue) => faultsOf(issue, raw))
     if (isRow(raw)) faults.push(...acrossFields(raw))
     if (!result.success || faults.length > 0) return { fields: null, faults }
-    return { fields: orderly(result.data), faults }
+    return { fields: fieldsOf(result.data as RegisterFields), faults }
   }
 }
 
@@ -207,11 +214,4 @@ function acrossFields(raw: Record<string, unknown>): RowFault[] {
     })
   }
   return faults
-}
-
-/** The same keys in the same order, so that equal rows are equal text. */
-function orderly(row: z.output<ReturnType<typeof rowSchema>>): RegisterFields {
-  const { user, group, platforms, purpose, department, decidedBy, dnr, from, until } = row
-  const rest = { platforms, purpose, department, decidedBy, dnr, from, until }
-  return user === undefined ? { group: group!, ...rest } : { user, ...rest }
 }

@@ -94,12 +94,6 @@ export function referenceOf(row: RegisterRow): string {
   return row.dnr === '' ? `row ${row.row}` : row.dnr
 }
 
-/** A row without its place: what is compared, written and kept in the history. */
-export function fieldsOf(row: RegisterRow): RegisterFields {
-  const { row: _row, line: _line, ...fields } = row
-  return fields
-}
-
 function readRows(
   sources: readonly RowSource[],
   { file, platforms }: RegisterContext,

@@ -41,7 +41,12 @@ export const listenSchema = group({
     ),
   portal: oneOrMany(endpoint('127.0.0.1:3180'), 'endpoints')
     .prefault([])
-    .meta(about('Where the portal is reached. Empty: there is none.', '10.1.2.3:3180')),
+    .meta(
+      about(
+        'Where the portal is reached. Empty: there is none. From the next start.',
+        '10.1.2.3:3180',
+      ),
+    ),
 })
 
 export const zoneSchema = group({
@@ -117,7 +122,7 @@ const quota = group({
     .meta(about('How long an open tunnel lives on when the last minute is spent.')),
   users: integer(16, 200_000, 20_000)
     .prefault(20_000)
-    .meta(about('Users whose minutes are kept in memory at a time.')),
+    .meta(about('Users whose minutes are kept in memory at a time. From the next start.')),
   retention: duration('2d', '3650d', '31d')
     .prefault('31d')
     .meta(about('How long the minutes of past days are kept on disk.')),
@@ -227,13 +232,17 @@ export const settingsSchema = group({
     }),
   state: path('../var')
     .prefault('../var')
-    .meta(about('Folder for databases, images and keys; created readable by its owner only.')),
+    .meta(
+      about(
+        'Folder for databases, images and keys; created readable by its owner only. From the next start.',
+      ),
+    ),
   listen: listenSchema.prefault({}).meta(about('Where Sluss listens.')),
   threads: z
     .union([z.literal('auto'), integer(1, 64, 2)], { error: 'auto or a whole number from 1 to 64' })
     .prefault('auto')
     .meta({
-      ...about('Proxy threads; `auto` is one for each processor.', 2),
+      ...about('Proxy threads; `auto` is one for each processor. From the next start.', 2),
       ...{ kind: 'auto, or a whole number, 1 to 64' },
     }),
   zones: list(zoneSchema, 'zones', 1).meta(

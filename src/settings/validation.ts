@@ -72,6 +72,7 @@ function mismatch(issue: Issue, value: unknown): { what: string; hint: string } 
 
 function wantsNumber(issue: Issue): boolean {
   if (issue.code === 'invalid_union') return issue.errors.flat().some(wantsNumber)
+  if (issue.code === 'invalid_value') return issue.values.some((word) => typeof word === 'number')
   return issue.code === 'invalid_type' && /^(number|int)$/.test(issue.expected)
 }
 

@@ -89,6 +89,8 @@ export class Writer {
 
   /** Takes new settings. Segments are opened anew: what names look like may have changed. */
   configure({ calendar, identities, retentionMs }: WriterSettings): void {
+    // A calendar that cannot be used throws here, before anything has changed.
+    localDay(calendar, this.#now())
     this.#settings = { calendar, identities, retentionMs }
     for (const date of [...this.#segments.keys()]) this.#release(date)
     this.#adoptCalendar()

@@ -12,12 +12,12 @@ const atMs = process.env.SLUSS_TEST_AT_MS ?? ''
 if (atMs !== '') moveClock(clock, Number(atMs) - Date.now())
 
 const options = process.argv.slice(3)
-const valueOf = (name: string) => options[options.indexOf(name) + 1]!
+const valueAfter = (name: string) => options[options.indexOf(name) + 1]!
 const overrides = options.flatMap((word, i) => (word === '--set' ? [options[i + 1]!] : []))
 
 const started = await startService({
-  file: valueOf('--config'),
-  overrides: [...overrides, `state=${valueOf('--state')}`],
+  file: valueAfter('--config'),
+  overrides: [...overrides, `state=${valueAfter('--state')}`],
   clock,
   log: createLog(),
 })

@@ -35,7 +35,11 @@ export async function curl(
   writeFileSync(cacert, certificate.certificate)
   const all = ['--silent', '--show-error', '--noproxy', '', '--proxy', `http://${sluss.proxy}`]
   try {
-    return await runCommand('curl', [...all, '--cacert', cacert, '--max-time', '60', ...args], input)
+    return await runCommand(
+      'curl',
+      [...all, '--cacert', cacert, '--max-time', '60', ...args],
+      input,
+    )
   } finally {
     rmSync(folder, { recursive: true, force: true })
   }

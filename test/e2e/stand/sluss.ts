@@ -3,13 +3,13 @@
  * Never: reaches into the process; what it knows it asks as a user would.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, readdirSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
-import Database from 'better-sqlite3'
 import { callService } from '../../../src/cli/control.ts'
 import type { Status } from '../../../src/service/status.ts'
+import { logRows } from './files.ts'
 
 const ENTRY = fileURLToPath(new URL('clocked.ts', import.meta.url))
 const LAUNCHER = fileURLToPath(new URL('../../../sluss', import.meta.url))
@@ -136,19 +136,7 @@ export class Sluss {
 
   /** Every line of the log there is now, over all days. */
   lines(where = '1', ...values: readonly (string | number)[]): TrafficLine[] {
-    const folder = join(this.state, 'traffic')
-    return days(folder).flatMap((file) => {
-      const db = new Database(file, { readonly: true })
-      try {
-        return db.prepare(`SELECT * FROM traffic WHERE ${where}`).all(...values) as TrafficLine[]
-      } catch (error) {
-        // The day's file is there a moment before its tables are.
-        if (String(error).includes('no such table')) return []
-        throw error
-      } finally {
-        db.close()
-      }
-    })
+    return logRows(this.state, `SELECT * FROM traffic WHERE ${where}`, values)
   }
 
   /** The one line that `where` finds, as soon as it is there. */
@@ -160,21 +148,6 @@ export class Sluss {
     })
     if (found.length > 1) throw new Error(`${found.length} lines, expected one: ${where}`)
     return found[0]!
-  }
-}
-
-function days(folder: string): string[] {
-  return readdir(folder)
-    .filter((name) => name.endsWith('.sqlite'))
-    .sort()
-    .map((name) => join(folder, name))
-}
-
-function readdir(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-  } catch {
-    return []
   }
 }
 
@@ -211,7 +184,10 @@ const PATIENCE_MS = 20_000
 const LOOK_MS = 25
 
 /** Looks until `condition` holds; fails with `what` where it does not in good time. */
-export async function until(what: string, condition: () => Promise<boolean> | boolean): Promise<void> {
+export async function until(
+  what: string,
+  condition: () => Promise<boolean> | boolean,
+): Promise<void> {
   const endMs = performance.now() + PATIENCE_MS
   while (!(await condition())) {
     if (performance.now() > endMs) throw new Error(`it did not come to pass: ${what}`)

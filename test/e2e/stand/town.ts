@@ -24,7 +24,12 @@ export const NAMES = [
 ] as const
 
 /** Source addresses on loopback that lie in each zone. */
-export const FROM = { local: '127.0.0.1', office: '127.0.2.1', schools: '127.0.5.1', none: '127.0.9.1' }
+export const FROM = {
+  local: '127.0.0.1',
+  office: '127.0.2.1',
+  schools: '127.0.5.1',
+  none: '127.0.9.1',
+}
 
 export const USER = { name: 'anna.andersson', password: 'Sommar-2026', groups: 'kommunikatorer' }
 
@@ -36,6 +41,12 @@ export interface TownOptions {
   /** Settings beyond the usual ones, as YAML of further top-level keys. */
   readonly more?: string
   readonly quota?: string
+  /** Private addresses that may be reached; loopback where it is left out. */
+  readonly allow?: readonly string[]
+  /** Ports of further origins, for tunnels and plain HTTP both. */
+  readonly ports?: readonly number[]
+  /** Further files beside the settings, or others in place of the usual ones. */
+  readonly files?: Readonly<Record<string, string>>
   readonly start?: boolean
 }
 
@@ -45,6 +56,8 @@ export interface Town {
   readonly https: Origin
   readonly echo: Origin
   readonly certificate: Certificate
+  /** Writes the settings anew, with these options; they are in force a moment later. */
+  rewrite(options: TownOptions): void
   close(): Promise<void>
 }
 
@@ -67,6 +80,7 @@ export async function buildTown(options: TownOptions = {}): Promise<Town> {
       'platforms.yaml': PLATFORMS,
       'exemptions.yaml': options.exemptions ?? '[]\n',
       'users.txt': `${formatUser(USER.name as UserName, { hash, groups })}\n`,
+      ...options.files,
     },
   })
   if (options.start !== false) await sluss.start(options)
@@ -76,6 +90,7 @@ export async function buildTown(options: TownOptions = {}): Promise<Town> {
     https,
     echo,
     certificate,
+    rewrite: (changed) => sluss.write('sluss.yaml', settingsOf({ http, https, echo }, changed)),
     close: async () => {
       await sluss.remove()
       await Promise.all([http.close(), https.close(), echo.close()])
@@ -94,8 +109,10 @@ gram:
 
 function settingsOf(
   { http, https, echo }: { http: Origin; https: Origin; echo: Origin },
-  { more = '', quota = '{ threshold: 1KiB, grace: 2s }' }: TownOptions,
+  options: TownOptions,
 ): string {
+  const { more = '', quota = '{ threshold: 1KiB, grace: 2s }', ports = [] } = options
+  const { allow = ['127.0.0.0/8', '::1/128'] } = options
   return `version: 1
 listen:
   proxy: 127.0.0.1:0
@@ -119,9 +136,9 @@ neverBlock: lists/never-block.txt
 exemptions: exemptions.yaml
 quota: ${quota}
 ports:
-  connect: [${https.port}, ${echo.port}, ${http.port}]
-  http: [${http.port}]
-addresses: { allow: [127.0.0.0/8] }
+  connect: [${[https.port, echo.port, http.port, ...ports].join(', ')}]
+  http: [${[http.port, ...ports].join(', ')}]
+addresses: { allow: ${JSON.stringify(allow)} }
 dns:
   hosts:
 ${NAMES.map((name) => `    ${name}: 127.0.0.1`).join('\n')}

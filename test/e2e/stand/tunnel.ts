@@ -34,13 +34,13 @@ export function sendFrom(
       const reply = parseReply(held)
       if (reply === null || !isWhole(reply)) return
       socket.destroy()
-      resolve(reply)
+      resolve(inUtf8(reply))
     })
     socket.once('error', reject)
     socket.once('close', () => {
       const reply = parseReply(held)
       if (reply === null) reject(new Error(`closed after ${JSON.stringify(held)}`))
-      else resolve(reply)
+      else resolve(inUtf8(reply))
     })
   })
 }
@@ -56,6 +56,11 @@ export function parseReply(held: string): Reply | null {
     }),
   )
   return { line, status: Number(line.split(' ')[1]), fields, body: held.slice(end + 4) }
+}
+
+/** The body as text, once all of its bytes are there. */
+function inUtf8(reply: Reply): Reply {
+  return { ...reply, body: Buffer.from(reply.body, 'latin1').toString('utf8') }
 }
 
 function isWhole({ fields, body }: Reply): boolean {

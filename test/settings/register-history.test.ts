@@ -1,0 +1,254 @@
+/**
+ * Owns: that the history tells every change, in order, and survives what crashes do to files.
+ * Never: writes outside a folder of its own.
+ */
+import {
+  appendFileSync,
+  chmodSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs'
+import { tmpdir, userInfo } from 'node:os'
+import { join } from 'node:path'
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import {
+  diffRows,
+  type HistoryEntry,
+  historyFileIn,
+  ownerOf,
+  parseHistory,
+  readHistory,
+  recordHistory,
+  rowsAfter,
+} from '../../src/settings/register-history.ts'
+import type { RegisterFields } from '../../src/settings/register-row.ts'
+
+const row = (changes: Partial<RegisterFields> = {}): RegisterFields => ({
+  user: 'anna',
+  platforms: ['facebook'],
+  purpose: 'Sidan',
+  department: 'KLK',
+  decidedBy: 'Chefen',
+  dnr: 'KS 2026/1',
+  from: '2026-01-01',
+  until: '2026-12-31',
+  ...changes,
+})
+
+/** `+anna` added, `-anna` removed, `anna` changed. */
+const sketch = (changes: HistoryEntry['changes']) =>
+  changes.map(({ kind, before, after }) => {
+    const mark = { added: '+', removed: '-', changed: '' }[kind]
+    return `${mark}${(after ?? before)?.user}`
+  })
+
+describe('diffRows', () => {
+  const check = (before: RegisterFields[], after: RegisterFields[], expected: string[]) => {
+    expect(sketch(diffRows(before, after))).toEqual(expected)
+  }
+
+  it('finds nothing where only the order differs', () => {
+    const [a, b] = [row(), row({ user: 'bo' })]
+    check([a, b], [b, a], [])
+    check([a, a], [a, a], [])
+  })
+
+  it('tells added, removed and changed apart', () => {
+    check([], [row()], ['+anna'])
+    check([row()], [], ['-anna'])
+    check([row()], [row({ until: '2026-06-14' })], ['anna'])
+    check([row()], [row(), row()], ['+anna'])
+    check([row(), row()], [row()], ['-anna'])
+  })
+
+  it('sees a change where the person keeps the diary number or the first day', () => {
+    check([row()], [row({ from: '2026-02-01' })], ['anna'])
+    check([row()], [row({ dnr: 'KS 2026/2' })], ['anna'])
+    check([row()], [row({ dnr: 'KS 2026/2', from: '2026-02-01' })], ['-anna', '+anna'])
+    check([row()], [row({ user: 'bo' })], ['-anna', '+bo'])
+    const { user: _user, ...rest } = row()
+    expect(diffRows([row()], [{ ...rest, group: 'anna' }])).toHaveLength(2)
+  })
+
+  it('pairs the surest first', () => {
+    const before = [row({ until: '2026-03-31' }), row({ from: '2026-04-01' })]
+    const after = [row({ from: '2026-04-01', until: '2026-06-14' })]
+    expect(diffRows(before, after)).toEqual([
+      { kind: 'changed', before: before[1], after: after[0] },
+      { kind: 'removed', before: before[0], after: null },
+    ])
+  })
+
+  const rows = fc.array(
+    fc
+      .record({
+        user: fc.constantFrom('anna', 'bo'),
+        dnr: fc.constantFrom('', '1', '2'),
+        from: fc.constantFrom('2026-01-01', '2026-02-01'),
+        until: fc.constantFrom('2026-06-14', '2026-12-31'),
+      })
+      .map(row),
+    { maxLength: 8 },
+  )
+  const sorted = (all: readonly RegisterFields[]) =>
+    all.map((one) => JSON.stringify(one)).toSorted()
+
+  it('leads from any register to any other, however many steps there are', () => {
+    fc.assert(
+      fc.property(fc.array(rows, { minLength: 1, maxLength: 5 }), (versions) => {
+        const entries: HistoryEntry[] = []
+        for (const version of versions) {
+          const changes = diffRows(rowsAfter(entries), version)
+          entries.push({ time: '', who: '', how: 'editor', sha256: '', changes })
+          expect(sorted(rowsAfter(entries))).toEqual(sorted(version))
+        }
+      }),
+    )
+  })
+})
+
+describe('recordHistory', () => {
+  let folder = ''
+  let file = ''
+  beforeEach(() => {
+    folder = mkdtempSync(join(tmpdir(), 'sluss-history-'))
+    file = historyFileIn(join(folder, 'var'))
+  })
+  afterEach(() => rmSync(folder, { recursive: true, force: true }))
+
+  const record = (sha256: string, rows: RegisterFields[], who = 'root') =>
+    recordHistory({
+      file,
+      sha256,
+      rows,
+      who,
+      how: 'editor',
+      nowMs: Date.parse('2026-06-15T12:00:00Z'),
+    })
+  const history = () => {
+    const read = readHistory(file)
+    return read.ok ? read.history : { entries: [], notes: [read.fault.what] }
+  }
+
+  it('starts with the whole register, for the eyes of its owner alone', async () => {
+    expect(history()).toEqual({ entries: [], notes: [] })
+    const recorded = await record('s1', [row(), row({ user: 'bo' })])
+    expect(recorded).toEqual({
+      ok: true,
+      entry: {
+        time: '2026-06-15T12:00:00.000Z',
+        who: 'root',
+        how: 'editor',
+        sha256: 's1',
+        changes: [
+          { kind: 'added', before: null, after: row() },
+          { kind: 'added', before: null, after: row({ user: 'bo' }) },
+        ],
+      },
+    })
+    expect(statSync(file).mode & 0o777).toBe(0o600)
+    expect(statSync(join(folder, 'var')).mode & 0o777).toBe(0o700)
+    expect(history().entries).toEqual([recorded.ok && recorded.entry])
+  })
+
+  it('enters each version once, and only what changed', async () => {
+    await record('s1', [row()])
+    expect(await record('s1', [row()])).toEqual({ ok: true, entry: null })
+    await record('s2', [row({ until: '2026-06-14' }), row({ user: 'bo' })])
+    // Only a comment changed.
+    await record('s3', [row({ until: '2026-06-14' }), row({ user: 'bo' })])
+    // And back again.
+    await record('s1', [row()])
+    expect(history().entries.map(({ sha256, changes }) => [sha256, sketch(changes)])).toEqual([
+      ['s1', ['+anna']],
+      ['s2', ['anna', '+bo']],
+      ['s3', []],
+      ['s1', ['anna', '-bo']],
+    ])
+  })
+
+  it('keeps the fields of a row, and not its place in the file', async () => {
+    await record('s1', [{ ...row(), row: 1, line: 3 } as RegisterFields])
+    expect(rowsAfter(history().entries)).toEqual([row()])
+    expect(readFileSync(file, 'utf8')).not.toContain('"line"')
+    // The same row on another line: nothing that counts has changed.
+    await record('s2', [{ ...row(), row: 2, line: 12 } as RegisterFields])
+    expect(history().entries[1]?.changes).toEqual([])
+  })
+
+  it('never changes what it has written', async () => {
+    await record('s1', [row()])
+    const first = readFileSync(file, 'utf8')
+    await record('s2', [])
+    expect(readFileSync(file, 'utf8').startsWith(first)).toBe(true)
+  })
+
+  it('goes on after a line that a crash cut short, and says so', async () => {
+    await record('s1', [row()])
+    await record('s2', [row(), row({ user: 'bo' })])
+    const text = readFileSync(file, 'utf8')
+    writeFileSync(file, text.slice(0, -40))
+    expect(history()).toMatchObject({
+      entries: [{ sha256: 's1' }],
+      notes: [expect.stringMatching(/^line 2 of the history was cut short/)],
+    })
+    await record('s2', [row(), row({ user: 'bo' })])
+    const { entries, notes } = history()
+    expect(entries.map(({ sha256, changes }) => [sha256, sketch(changes)])).toEqual([
+      ['s1', ['+anna']],
+      ['s2', ['+bo']],
+    ])
+    expect(notes).toEqual([expect.stringMatching(/^line 2 of the history cannot be read/)])
+  })
+
+  it('reads a last line that lacks only its end', async () => {
+    await record('s1', [row()])
+    writeFileSync(file, readFileSync(file, 'utf8').trimEnd())
+    await record('s2', [])
+    expect(history()).toMatchObject({ entries: [{ sha256: 's1' }, { sha256: 's2' }], notes: [] })
+  })
+
+  it('notes lines that are no entries', () => {
+    const { entries, notes } = parseHistory('{}\nnull\n{"time":"x"}\n[]\n')
+    expect([entries, notes.length]).toEqual([[], 4])
+  })
+
+  it('says what keeps it from being written or read', async () => {
+    writeFileSync(join(folder, 'var'), '')
+    const recorded = await record('s1', [row()])
+    expect(recorded).toMatchObject({ ok: false, fault: { what: expect.stringContaining(folder) } })
+    const read = readHistory(folder)
+    expect(read).toMatchObject({ ok: false, fault: { what: expect.stringContaining(folder) } })
+  })
+
+  it('loses nothing where many write at once', async () => {
+    const users = Array.from({ length: 12 }, (_, i) => `u${i}`)
+    await Promise.all(users.map((user) => record(user, [row({ user })])))
+    const { entries } = history()
+    expect(entries.map(({ sha256 }) => sha256).toSorted()).toEqual(users.toSorted())
+    expect(rowsAfter(entries)).toEqual([row({ user: entries[entries.length - 1]!.sha256 })])
+  })
+
+  it('does not stop at rights that are wider than ours', async () => {
+    await record('s1', [row()])
+    chmodSync(file, 0o640)
+    appendFileSync(file, '')
+    await record('s2', [])
+    expect(statSync(file).mode & 0o777).toBe(0o640)
+  })
+})
+
+describe('ownerOf', () => {
+  it('knows the owner by name, or by number where the system does not', () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sluss-owner-'))
+    const file = join(folder, 'x')
+    writeFileSync(file, '')
+    expect(ownerOf(file)).toBe(userInfo().username)
+    expect(ownerOf(file, join(folder, 'none'))).toBe(`uid ${userInfo().uid}`)
+    rmSync(folder, { recursive: true })
+  })
+})
