@@ -65,6 +65,8 @@ function hostOf(text: string, fromHostsFile: boolean): string | { reason: Reject
   const { host, address } = parsed
   if (address !== null) {
     if (bare !== name) return { reason: 'wildcard' }
+    // Browsers read 404 as 0.0.1.148; in a list it is more likely a slip.
+    if (parseAddress(bare.replace(/^\[|\]$/g, '')) === null) return { reason: 'host-address' }
     return OWN_ADDRESS.test(host) ? { reason: 'not-a-site' } : host
   }
   if (OWN_NAME.test(host)) return { reason: 'not-a-site' }

@@ -35,12 +35,13 @@ describe('plain domains', () => {
 
 describe('addresses', () => {
   check('192.0.2.1', '192.0.2.1')
-  check('0xC0000201', '192.0.2.1')
   check('2001:DB8::1', '2001:db8::1')
   check('[2001:db8::1]:443', '2001:db8::1')
   check('http://192.0.2.1/', '192.0.2.1')
   check('192.0.2.256', 'host-address')
   check('foo.192.0.2.1', 'host-address')
+  check('0xC0000201', 'host-address')
+  check('404', 'host-address')
   check('*.192.0.2.1', 'wildcard')
   check('192.0.2.0/24', 'network')
   check('2001:db8::/32', 'network')
@@ -105,7 +106,7 @@ describe('what cannot be used', () => {
   check('example..com', 'host-label-empty')
   check(`${'a'.repeat(64)}.example`, 'host-label-too-long')
   check(`${'a.'.repeat(126)}example`, 'host-too-long')
-  check('xn--a.example.\u00ad\u2024', 'host-label-empty')
+  check('xn--\u00e4.example', 'host-idn')
 })
 
 test('an entry of another file is one word, and a comment sign has no place in it', () => {
