@@ -225,14 +225,14 @@ if (!isMainThread && (workerData as { plain?: string } | null)?.plain !== undefi
 }
 
 export async function run({ small }: BenchOptions): Promise<BenchResult> {
-  const batches = makeBatches(small ? 5_000 : 300_000)
+  const batches = makeBatches(small ? 3_000 : 100_000)
   const contenders: { name: string; work: () => Promise<Measured> }[] = [
     { name: 'plain table, two indexes', work: () => plainTable(batches) },
     { name: 'writer, names', work: () => ourWriter(batches, 'name') },
     { name: 'writer, pseudonyms', work: () => ourWriter(batches, 'pseudonym') },
   ]
   const measured = contenders.map((): Measured[] => [])
-  const rounds = { rounds: small ? 1 : 7, warmUpRounds: small ? 0 : 1 }
+  const rounds = { rounds: small ? 1 : 5, warmUpRounds: small ? 0 : 1 }
   const rates = await compare({
     ...{ title: 'Records kept, through a MessagePort', unit: 'records/s', better: 'higher' },
     ...rounds,

@@ -4,7 +4,8 @@
  */
 import { formatTime } from '../policy/index.ts'
 import type { RegisterRow } from '../settings/register.ts'
-import type { Change, HistoryEntry } from '../settings/register-history.ts'
+import type { Change } from '../settings/register-changes.ts'
+import type { HistoryEntry } from '../settings/register-history.ts'
 import { FIELD_NAMES, type RegisterFields } from '../settings/register-row.ts'
 import { table } from './context.ts'
 

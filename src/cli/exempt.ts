@@ -11,8 +11,9 @@ import {
   type RegisterContext,
   referenceOf,
 } from '../settings/register.ts'
+import type { Change } from '../settings/register-changes.ts'
 import { addRow, type Edited, endRow } from '../settings/register-edit.ts'
-import { type Change, historyFileIn, readHistory } from '../settings/register-history.ts'
+import { historyFileIn, readHistory } from '../settings/register-history.ts'
 import { FIELD_NAMES, rowReader } from '../settings/register-row.ts'
 import {
   actor,

@@ -18,6 +18,8 @@ export const PASSWORD_LENGTH_MIN = 8
 /** A line of standard input that is longer is no password. */
 const LINE_LENGTH_MAX = 4 * PASSWORD_LENGTH_MAX
 
+const NOTHING_CHANGED = 'nothing was changed'
+
 /** A password that will do. Ends with 2 where there is none. */
 export async function askNewPassword(
   { input, output }: Asking,
@@ -27,15 +29,17 @@ export async function askNewPassword(
   if (input.isTTY !== true) {
     return fail('there is no terminal to ask at', 'give the password with --password-stdin')
   }
-  const password = acceptable((await askHidden({ input, output }, 'New password: ')) ?? '')
+  const answer = await askHidden({ input, output }, 'New password: ')
+  if (answer === null) return fail('no password was given', NOTHING_CHANGED)
+  const password = acceptable(answer)
   const again = await askHidden({ input, output }, 'Once more: ')
-  return again === password ? password : fail('the two are not the same', 'nothing was changed')
+  return again === password ? password : fail('the two are not the same', NOTHING_CHANGED)
 }
 
 /** One line that the terminal does not show; null where the person ends with Ctrl-C or Ctrl-D. */
 export function askHidden({ input, output }: Asking, question: string): Promise<string | null> {
-  output.write(question)
   const nowhere = new Writable({ write: (_chunk, _encoding, done) => done() })
+  // The interface first, because it turns the echo off: people type as soon as they are asked.
   const lines = createInterface({ input, output: nowhere, terminal: true, historySize: 0 })
   return new Promise((resolve) => {
     let answer: string | null = null
@@ -48,6 +52,7 @@ export function askHidden({ input, output }: Asking, question: string): Promise<
       output.write('\n')
       resolve(answer)
     })
+    output.write(question)
   })
 }
 

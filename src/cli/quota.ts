@@ -47,8 +47,8 @@ export function register(program: Command): void {
     .command('quota')
     .description("minutes used and left today; with USER also that user's minutes")
     .argument('[user]', 'a name, an address, or the name of a zone')
-    .option('--day DATE', 'another day than today')
-    .option('--zone ZONE', 'only this part of the network')
+    .option('--day <date>', 'another day than today')
+    .option('--zone <zone>', 'only this part of the network')
     .addHelpText('after', LIST_HELP)
     .action((user: string | undefined, _flags: unknown, command: Command) => list(user, command))
   quota
@@ -56,9 +56,9 @@ export function register(program: Command): void {
     .description('give a user more minutes today')
     .argument('<user>', 'a name, an address, or the name of a zone')
     .argument('<minutes>', `1 to ${GIVE_MINUTES_MAX}`)
-    .requiredOption('--why TEXT', 'the reason, for the record')
-    .option('--zone ZONE', 'where the user is in several')
-    .option('--category NAME', 'the quota category; the first of the settings unless given')
+    .requiredOption('--why <text>', 'the reason, for the record')
+    .option('--zone <zone>', 'where the user is in several')
+    .option('--category <name>', 'the quota category; the first of the settings unless given')
     .action((user: string, minutes: string, _flags: unknown, command: Command) =>
       give(user, minutes, command),
     )

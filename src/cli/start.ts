@@ -31,10 +31,13 @@ async function start(command: Command): Promise<void> {
   print(service.readyLine)
   notify('READY=1', `STATUS=${service.readyLine}`)
   process.on('SIGHUP', () => void service.reload('SIGHUP'))
+  let stopping = false
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
-    process.once(signal, () => {
+    process.on(signal, () => {
+      log.info({ signal }, stopping ? 'stopping at once' : 'draining')
+      if (stopping) return service.hurry()
+      stopping = true
       notify('STOPPING=1')
-      log.info({ signal }, 'draining')
       void service.stop().then(() => process.exit(0))
     })
   }

@@ -4,8 +4,8 @@
  */
 import type { Command } from 'commander'
 import type { Status } from '../service/status.ts'
-import { callService } from './control.ts'
 import { fail, loadContext, print, printJson, table } from './context.ts'
+import { callService } from './control.ts'
 
 export function register(program: Command): void {
   program
@@ -21,7 +21,7 @@ async function status(command: Command): Promise<void> {
     return fail(`no service runs with its state in ${settings.state}`, 'start one: ./sluss start')
   }
   if (json) return printJson(found)
-  const { counters, lists, alarms } = found
+  const { counters, lists, loaded, alarms } = found
   const where = (endpoints: Status['proxy']) =>
     endpoints.map(({ address, port }) => `${address}:${port}`).join(', ') || '–'
   print(
@@ -31,7 +31,9 @@ async function status(command: Command): Promise<void> {
       ['proxy', `${where(found.proxy)}, ${found.threads} threads`],
       ['portal', where(found.portal)],
       ['lists', `${lists.domains} domains in ${lists.lists} lists, ${lists.bytes} bytes`],
-      ['files read', `${found.loaded.at} (${found.loaded.outcome})`],
+      ['files read', `${loaded.at} (${loaded.outcome})`],
+      ...loaded.problems.map((problem) => ['  refused', problem]),
+      ...loaded.warnings.map((warning) => ['  warning', warning]),
       ['connections', `${counters.connectionsOpen} open, ${counters.tunnelsOpen} tunnels`],
       ['requests', String(counters.requests)],
       ['records', `${counters.recordsAcknowledged} of ${counters.records} on disk`],

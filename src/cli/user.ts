@@ -53,6 +53,7 @@ const FIRST_LINES =
 const FILE_MODE = 0o600
 /** Of a file that is there, its owner's rights and its group's to read: never others'. */
 const FILE_MODE_MAX = 0o640
+const OTHERS_READ = 0o004
 
 /** Adds `user` and its subcommands to the program. */
 export function register(
@@ -191,11 +192,20 @@ async function change(
   return replaced.ok ? replaced.value : fail(replaced.fault.what, replaced.fault.hint)
 }
 
-/** A new file that root makes belongs to the service, which has to read it and owns the state folder. */
+/**
+ * A new file is its owner's alone; one that is there stays its owner's and its group's. Where root does
+ * it, the service, which owns the state folder, has to go on reading what it could read.
+ */
 function permissionsOf(before: FileBefore | null, stateFolder: string): Permissions {
-  if (before !== null) return { mode: before.mode & FILE_MODE_MAX, owner: before }
-  const folder = process.getuid?.() === 0 && statSync(stateFolder, { throwIfNoEntry: false })
-  return { mode: FILE_MODE, owner: folder ? { uid: folder.uid, gid: folder.gid } : null }
+  const isRoot = process.getuid?.() === 0
+  const service = isRoot ? (statSync(stateFolder, { throwIfNoEntry: false }) ?? null) : null
+  if (before === null) return { mode: FILE_MODE, owner: service }
+  const { mode, uid, gid } = before
+  const open = (mode & OTHERS_READ) !== 0
+  return {
+    mode: open ? FILE_MODE_MAX : mode & FILE_MODE_MAX,
+    owner: { uid, gid: open && service !== null ? service.gid : gid },
+  }
 }
 
 function nameOf(text: string): UserName {

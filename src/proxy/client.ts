@@ -231,7 +231,8 @@ export class Client {
       return
     }
     this.#state = 'head'
-    this.#deadlineAfter(this.#engine.world.limits.idleTimeoutMs)
+    const { headTimeoutMs, idleTimeoutMs } = this.#engine.world.limits
+    this.#deadlineAfter(this.#held.length > 0 ? headTimeoutMs : idleTimeoutMs)
     this.socket.resume()
     if (this.#held.length > 0) setImmediate(() => this.#state === 'head' && this.#readHead())
   }
@@ -318,9 +319,9 @@ export class Client {
     this.#deadlineMs = this.#engine.monotonic() + ms
   }
 
-  /** Drain: close at once where nothing is under way. */
+  /** Drain: closes where nothing is under way, once the client has taken all of the last answer. */
   closeIfIdle(): void {
-    if (this.idle) this.socket.destroy()
+    if (this.idle && !this.socket.writableEnded) this.socket.destroySoon()
   }
 }
 

@@ -47,7 +47,9 @@ export class Dialler {
 
   /** Connects to `host`, or says why not. Never rejects. */
   async dial(host: Host, port: number, world: DialWorld): Promise<DialResult> {
-    const addresses = await this.#addressesOf(host, world.hosts)
+    const startMs = performance.now()
+    const addresses = await this.#addressesOf(host, world)
+    if (addresses === null) return failure('dial-timeout', 'the resolver does not answer')
     if (addresses.length === 0) return failure('name-not-found', host)
     let why = ''
     const checked = addresses.filter((address) => {
@@ -56,18 +58,22 @@ export class Dialler {
       return forbidden === null
     })
     if (checked.length === 0) return failure('address-forbidden', why)
-    return open(host, port, checked, world.dialTimeoutMs)
+    const leftMs = Math.max(1, world.dialTimeoutMs - (performance.now() - startMs))
+    return open(host, port, checked, leftMs)
   }
 
-  async #addressesOf(host: Host, hosts: DialWorld['hosts']): Promise<readonly Address[]> {
+  /** Null where the resolver takes longer than a dial may. */
+  async #addressesOf(
+    host: Host,
+    { hosts, dialTimeoutMs }: DialWorld,
+  ): Promise<readonly Address[] | null> {
     const literal = parseAddress(host)
     if (literal !== null) return [literal]
     const fixed = Object.hasOwn(hosts, host) ? hosts[host] : undefined
     if (fixed !== undefined) return parsed(fixed)
     const known = this.#names.get(host)
     if (known !== undefined) return known
-    const asking = this.#asking.get(host) ?? this.#ask(host)
-    return asking
+    return within(this.#asking.get(host) ?? this.#ask(host), dialTimeoutMs)
   }
 
   #ask(host: Host): Promise<readonly Address[]> {
@@ -82,6 +88,17 @@ export class Dialler {
     this.#asking.set(host, asking)
     return asking
   }
+}
+
+/** What `asking` gives, or null after `timeoutMs`. */
+function within<T>(asking: Promise<T>, timeoutMs: number): Promise<T | null> {
+  return new Promise((resolve) => {
+    const timer = setTimeout(() => resolve(null), timeoutMs)
+    void asking.then((result) => {
+      clearTimeout(timer)
+      resolve(result)
+    })
+  })
 }
 
 function parsed(texts: readonly string[]): readonly Address[] {
@@ -125,7 +142,8 @@ function open(
       if (!result.ok) socket.destroy()
       resolve(result)
     }
-    const timer = setTimeout(() => finish(failure('dial-timeout', `${timeoutMs} ms`)), timeoutMs)
+    const late = () => finish(failure('dial-timeout', 'the address does not answer'))
+    const timer = setTimeout(late, timeoutMs)
     socket.once('connect', () => finish({ ok: true, socket }))
     socket.once('error', (error: NodeJS.ErrnoException) => {
       const reason = error.code === 'ETIMEDOUT' ? 'dial-timeout' : 'dial-failed'

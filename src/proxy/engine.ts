@@ -42,7 +42,7 @@ import { Flow } from './flow.ts'
 import type { HeadFault, RequestHead } from './head.ts'
 import { Pool } from './pool.ts'
 import { Recorder } from './record.ts'
-import type { Counters, Endpoint, World } from './world.ts'
+import { type Counters, type Endpoint, newCounters, type World } from './world.ts'
 
 export interface EngineOptions {
   readonly world: World
@@ -361,9 +361,12 @@ export class Engine {
     flow.cut?.('spent')
   }
 
-  /** Drain: ends every flow that is still open. */
+  /** Drain: ends every flow that is still open; one that is being dialled has nothing to cut yet. */
   cutAll(): void {
-    for (const flow of [...this.#open]) flow.cut?.('shutdown')
+    for (const flow of [...this.#open]) {
+      if (flow.cut === null) flow.end('shutdown', this.clock())
+      else flow.cut('shutdown')
+    }
   }
 
   snapshot(): Counters {
@@ -393,20 +396,4 @@ function listenersOf(world: World, endpoints: readonly Endpoint[]): readonly Lis
     const parsed = parseAddress(address)
     return parsed === null ? [] : [{ address: parsed, port }]
   })
-}
-
-function newCounters(): Counters {
-  return {
-    connections: 0,
-    connectionsOpen: 0,
-    requests: 0,
-    flowsOpen: 0,
-    tunnelsOpen: 0,
-    bytesUp: 0,
-    bytesDown: 0,
-    records: 0,
-    recordsAcknowledged: 0,
-    recordsLost: 0,
-    reasons: {},
-  }
 }

@@ -216,7 +216,8 @@ export class Forward {
     this.#responseBody = bodyReader(framing)
     this.#chunked = minor === 1 && (framing.kind === 'chunked' || framing.kind === 'close')
     const endless = minor === 0 && (framing.kind === 'chunked' || framing.kind === 'close')
-    this.#keepClient = this.#head.keepAlive && !endless
+    // An answer that comes before the request is whole may leave us with a rest that nobody reads.
+    this.#keepClient = this.#head.keepAlive && this.#requestDone && !endless
     this.#personal ||= response.connectionAuth
     this.#flow.status = response.status
     let extra = this.#chunked ? 'Transfer-Encoding: chunked\r\n' : ''
@@ -254,7 +255,7 @@ export class Forward {
     const origin = this.#detach()
     if (origin !== null) this.#release(origin, clean)
     this.#flow.end('complete', this.#engine.clock())
-    this.#client.finished(this.#keepClient && this.#requestDone)
+    this.#client.finished(this.#keepClient)
   }
 
   #release(origin: Socket, clean: boolean): void {
@@ -273,7 +274,9 @@ export class Forward {
   /** The origin has ended or closed. */
   readonly #onEnd = (): void => {
     if (this.#over) return
-    if (this.#response?.framing.kind === 'close') this.#complete(false)
+    // A body that ends where the connection does is whole only if that ended well: a reset cuts it short.
+    const ended = this.#origin?.readableEnded === true
+    if (this.#response?.framing.kind === 'close' && ended) this.#complete(false)
     else if (this.#responseBody !== null) this.#breakOff('origin-closed')
     else if (this.#mayRetry()) this.#retry()
     else this.#fail('origin-closed')
@@ -310,7 +313,10 @@ export class Forward {
     this.#over = true
     this.#detach()?.destroy()
     this.#flow.end(ending, this.#engine.clock())
-    this.#client.socket.destroy()
+    const { socket } = this.#client
+    // Where neither length nor chunks tell the client where the body ends, only a reset says: not here.
+    if (this.#chunked || this.#response?.framing.kind === 'length') socket.destroy()
+    else socket.resetAndDestroy()
   }
 
   clientDrained(): void {

@@ -137,7 +137,8 @@ class ChunkedReader implements BodyReader {
       return
     }
     this.#held = ''
-    if (this.#state === 'crlf') this.#state = text === '\r\n' ? 'line' : 'fault'
+    // Held to two bytes, it is CR LF and nothing else.
+    if (this.#state === 'crlf') this.#state = 'line'
     else this.#size(text.slice(0, -2))
   }
 

@@ -2,7 +2,7 @@
  * Owns: this thread's listeners: opening, moving and closing them, and the connections they took.
  * Never: closes an open connection because a listener has moved.
  */
-import { createServer, type Server, type Socket } from 'node:net'
+import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
 import { refuse } from '../policy/index.ts'
 import { Client } from './client.ts'
 import type { Engine } from './engine.ts'
@@ -19,7 +19,9 @@ export interface ListenFailure {
 export class Listeners {
   readonly clients = new Set<Client>()
   readonly #engine: Engine
-  readonly #servers = new Map<string, Server>()
+  #servers = new Map<string, Server>()
+  #setting: Promise<ListenFailure[]> = Promise.resolve([])
+  #closed = false
 
   constructor(engine: Engine) {
     this.#engine = engine
@@ -27,29 +29,36 @@ export class Listeners {
 
   /** Where we listen now; port 0 has become the port that the system picked. */
   get endpoints(): Endpoint[] {
-    return [...this.#servers.values()].flatMap((server) => {
-      const bound = server.address()
-      return bound === null || typeof bound === 'string'
-        ? []
-        : [{ address: bound.address, port: bound.port }]
-    })
+    return [...this.#servers.values()].map(endpointOf)
   }
 
-  /** Listens on `wanted` and on nothing else. Returns what could not be opened. */
-  async set(wanted: readonly Endpoint[]): Promise<ListenFailure[]> {
-    const keys = new Set(wanted.map(keyOf))
-    for (const [key, server] of this.#servers) {
-      if (keys.has(key)) continue
-      this.#servers.delete(key)
-      server.close()
-    }
+  /**
+   * Listens on `wanted` and on nothing else. Returns what could not be opened; where that is anything, what
+   * we listened on before stays: a slip in the settings must not leave nobody to answer.
+   */
+  set(wanted: readonly Endpoint[]): Promise<ListenFailure[]> {
+    // One after the other: two at once would open the same endpoint twice.
+    this.#setting = this.#setting.then(() => this.#move(wanted))
+    return this.#setting
+  }
+
+  async #move(wanted: readonly Endpoint[]): Promise<ListenFailure[]> {
+    if (this.#closed) return []
     const failures: ListenFailure[] = []
+    const next = new Map<string, Server>()
     for (const endpoint of wanted) {
-      if (this.#servers.has(keyOf(endpoint))) continue
-      const opened = await this.#open(endpoint)
+      const opened = this.#servers.get(keyOf(endpoint)) ?? (await this.#open(endpoint))
       if (typeof opened === 'string') failures.push({ endpoint, why: opened })
-      else this.#servers.set(keyOf(endpoint), opened)
+      // By where it is bound: who asks for port 0 asks from then on for the port that it became.
+      else next.set(endpoint.port === 0 ? keyOf(endpointOf(opened)) : keyOf(endpoint), opened)
     }
+    for (const [key, server] of this.#servers) {
+      if (next.has(key)) continue
+      if (failures.length > 0) next.set(key, server)
+      else server.close()
+    }
+    this.#servers = next
+    if (this.#closed) this.close()
     this.#engine.listening(this.endpoints)
     return failures
   }
@@ -105,9 +114,16 @@ export class Listeners {
   }
 
   close(): void {
+    this.#closed = true
     for (const server of this.#servers.values()) server.close()
     this.#servers.clear()
   }
+}
+
+/** Where a server that listens is bound. */
+function endpointOf(server: Server): Endpoint {
+  const { address, port } = server.address() as AddressInfo
+  return { address, port }
 }
 
 function keyOf({ address, port }: Endpoint): string {

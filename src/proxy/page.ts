@@ -26,7 +26,10 @@ const WORDS = {
     used: 'Minuter i dag',
     returns: 'Nya minuter',
     code: 'Kod',
-    ask: 'Behöver du sidan i arbetet? Fråga din chef: undantag förs in i registret och gäller genast.',
+    spent:
+      'Behöver du sidan i arbetet? Fråga din chef: undantag förs in i registret och gäller genast.',
+    block:
+      'Är sidan fel bedömd? Säg det till IT-supporten: listan kan rättas och beslutet omprövas.',
   },
   en: {
     site: 'Site',
@@ -36,7 +39,10 @@ const WORDS = {
     used: 'Minutes today',
     returns: 'New minutes',
     code: 'Code',
-    ask: 'Do you need it for your work? Ask your manager: an exemption holds as soon as it is entered.',
+    spent:
+      'Do you need it for your work? Ask your manager: an exemption holds as soon as it is entered.',
+    block:
+      'Is it judged wrongly? Tell IT support: the list can be mended and the decision reconsidered.',
   },
 } as const
 
@@ -103,7 +109,9 @@ export function refusalPage(facts: PageFacts): string {
     .filter(([, value]) => value !== '')
     .map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`)
     .join('\n')
-  const ask = entry.action === 'spent' || entry.action === 'block' ? `<p>${words.ask}</p>` : ''
+  const { action } = entry
+  // An exemption lifts a quota, never a block.
+  const next = action === 'spent' || action === 'block' ? `<p>${words[action]}</p>` : ''
   return `<!doctype html>
 <html lang="${language}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
@@ -113,7 +121,7 @@ export function refusalPage(facts: PageFacts): string {
 <dl>
 ${rows}
 </dl>
-${ask}</main></body></html>
+${next}</main></body></html>
 `
 }
 

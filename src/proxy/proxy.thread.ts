@@ -13,6 +13,8 @@ import { FLUSH_MS } from './record.ts'
 import type { FromThread, ThreadData, ToThread, World } from './world.ts'
 
 const SECOND_MS = 1_000
+/** How long a stop waits for the writer to take the last records; a disk that is full may take for ever. */
+const LAST_RECORDS_MS = 10_000
 
 const parent = parentPort
 if (parent === null) throw new Error('this file is started as a thread, by service/threads.ts')
@@ -30,6 +32,8 @@ const engine = new Engine({
   alarm,
 })
 const listeners = new Listeners(engine)
+/** When what is still open is cut; Infinity: we are not draining. */
+let cutAtMs = Infinity
 
 const ticking = setInterval(() => engine.tick(), FLUSH_MS)
 const sweeping = setInterval(() => {
@@ -47,25 +51,42 @@ async function listen(world: World): Promise<void> {
   say({ kind: 'listening', endpoints: listeners.endpoints })
 }
 
-/** No more connections; what is under way may end within `drainMs`; then the log is flushed. */
+/**
+ * No more connections; what is under way may end within `drainMs`, and is then cut; then the log is flushed.
+ * Asked again, it waits no longer than it is asked to then.
+ */
 async function drain(drainMs: number): Promise<void> {
+  const begun = cutAtMs < Infinity
+  cutAtMs = Math.min(cutAtMs, performance.now() + drainMs)
+  if (begun) return
   listeners.close()
-  const untilMs = performance.now() + drainMs
-  while (engine.counters.flowsOpen > 0 && performance.now() < untilMs) {
+  while (listeners.clients.size > 0 && performance.now() < cutAtMs) {
     for (const client of listeners.clients) client.closeIfIdle()
     await nextTick()
   }
   engine.cutAll()
   for (const client of listeners.clients) client.socket.destroy()
   clearInterval(sweeping)
-  const flushedMs = performance.now() + drainMs
-  while (!engine.recorder.settled && performance.now() < flushedMs) {
-    engine.recorder.flush(true)
-    await nextTick()
-  }
+  await flush()
   clearInterval(ticking)
   say({ kind: 'counters', counters: engine.snapshot() })
   say({ kind: 'drained' })
+}
+
+/** Until every flow has its last record, and the writer has it. */
+async function flush(): Promise<void> {
+  const { recorder, counters } = engine
+  const untilMs = performance.now() + LAST_RECORDS_MS
+  // A flow ends where its sockets close, and they say so only in a later turn.
+  while (counters.flowsOpen > 0 || !recorder.settled) {
+    if (performance.now() > untilMs) {
+      const left = recorder.unacknowledged
+      alarm(`the log is not written: ${left} records are lost`, 'see the alarm before this')
+      return
+    }
+    recorder.flush(true)
+    await nextTick()
+  }
 }
 
 function nextTick(): Promise<void> {
@@ -76,8 +97,9 @@ parent.on('message', (message: ToThread) => {
   switch (message.kind) {
     case 'world':
       engine.replace(message.world)
-      void listen(message.world)
-      say({ kind: 'world', version: message.world.policy.version })
+      void listen(message.world).then(() => {
+        say({ kind: 'world', version: message.world.policy.version })
+      })
       break
     case 'writer':
       engine.recorder.connect(message.port)

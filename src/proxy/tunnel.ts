@@ -6,6 +6,9 @@ import type { Socket } from 'node:net'
 import type { Ending } from '../policy/index.ts'
 import type { Flow } from './flow.ts'
 
+/** How long a side may take nothing of what the other sent before it closed. */
+const LAST_BYTES_MS = 10_000
+
 export interface TunnelOptions {
   readonly client: Socket
   readonly origin: Socket
@@ -56,16 +59,23 @@ export class Tunnel {
     this.#options.origin.destroy()
   }
 
+  /**
+   * What came from a side that has closed still goes to the other, which is then closed too; what the
+   * other sends no longer has a taker (RFC 9110 section 9.3.6).
+   */
   #closed(socket: Socket): void {
     const { client, origin, flow, now, onClose } = this.#options
     this.#open--
-    // A side that closes without having ended has been reset: the other side must see it.
-    if (!socket.readableEnded && this.#ending === 'complete') {
+    // Without an end in both directions it was reset, or went away before it had all that we got for it.
+    const whole = socket.readableEnded && socket.writableFinished
+    if (!whole && this.#ending === 'complete') {
       this.#ending = socket === client ? 'client-closed' : 'origin-closed'
     }
     const other = socket === client ? origin : client
-    if (socket.readableEnded && !other.destroyed) other.end()
-    else other.destroy()
+    if (!other.destroyed) {
+      other.setTimeout(LAST_BYTES_MS, () => other.destroy())
+      other.destroySoon()
+    }
     if (this.#open > 0) return
     flow.end(this.#ending, now())
     onClose()

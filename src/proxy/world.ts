@@ -89,3 +89,20 @@ export interface Counters {
   /** By reason code: every verdict and every failure. */
   reasons: Record<string, number>
 }
+
+/** Nothing done yet. */
+export function newCounters(): Counters {
+  return {
+    connections: 0,
+    connectionsOpen: 0,
+    requests: 0,
+    flowsOpen: 0,
+    tunnelsOpen: 0,
+    bytesUp: 0,
+    bytesDown: 0,
+    records: 0,
+    recordsAcknowledged: 0,
+    recordsLost: 0,
+    reasons: {},
+  }
+}

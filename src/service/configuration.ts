@@ -13,6 +13,9 @@ import type { Problem } from '../settings/problems.ts'
 import { loadRegister, type RegisterRow } from '../settings/register.ts'
 import type { Settings } from '../settings/schema.ts'
 
+/** Problems of a users file that are told; more is a file of another kind. */
+const PROBLEMS_MAX = 20
+
 export interface ConfigurationOptions {
   /** Path of the settings file. */
   readonly file: string
@@ -55,10 +58,14 @@ export function readConfiguration(
     settings.exemptions === null
       ? null
       : loadRegister({ file: settings.exemptions, platforms, calendar: settings.day, nowMs })
-  if (register !== null && !register.ok) {
-    return { ok: false, problems: register.problems, warnings: loaded.warnings, files }
-  }
   const users = readUsers(settings.identity.basic.users)
+  if (register?.ok === false || !users.ok) {
+    const problems = [
+      ...(register?.ok === false ? register.problems : []),
+      ...(users.ok ? [] : users.problems),
+    ]
+    return { ok: false, problems, warnings: loaded.warnings, files }
+  }
   const exemptions = register?.exemptions ?? []
   return {
     ok: true,
@@ -68,19 +75,37 @@ export function readConfiguration(
     register: register?.rows ?? [],
     users: users.users,
     policyOf: (version) => compilePolicy({ settings, platforms, exemptions, version }),
-    warnings: [...loaded.warnings, ...(register?.warnings ?? []), ...users.problems],
+    warnings: [...loaded.warnings, ...(register?.warnings ?? []), ...users.warnings],
     files,
   }
 }
 
-/** A line that cannot be used is told and left out: one slip must not lock everybody out. */
-function readUsers(file: string | null): { users: Users | null; problems: Problem[] } {
-  if (file === null) return { users: null, problems: [] }
-  const { users, problems } = parseUsers(readFileSync(file, 'utf8'))
-  return {
-    users,
-    problems: problems.map(({ line, what, hint }) => {
-      return { file, line, key: '', value: '', what, expected: '', hint }
-    }),
+type UsersReading =
+  | { readonly ok: true; readonly users: Users | null; readonly warnings: readonly Problem[] }
+  | { readonly ok: false; readonly problems: readonly Problem[] }
+
+/**
+ * A line that cannot be used is told and left out: one slip must not lock everybody out. Nor must a file
+ * that has lines and names nobody: that is no users file.
+ */
+function readUsers(file: string | null): UsersReading {
+  if (file === null) return { ok: true, users: null, warnings: [] }
+  let text: string
+  try {
+    text = readFileSync(file, 'utf8')
+  } catch (error) {
+    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
+    const hint = 'let the user that Sluss runs as read it'
+    return { ok: false, problems: [problemOf(file, 0, `the users cannot be read (${code})`, hint)] }
   }
+  const { users, problems } = parseUsers(text)
+  const told = problems.map(({ line, what, hint }) => problemOf(file, line, what, hint))
+  const broken = users.size === 0 && told.length > 0
+  return broken
+    ? { ok: false, problems: told.slice(0, PROBLEMS_MAX) }
+    : { ok: true, users, warnings: told }
+}
+
+function problemOf(file: string, line: number, what: string, hint: string): Problem {
+  return { file, line, key: '', value: '', what, expected: '', hint }
 }

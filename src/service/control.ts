@@ -3,8 +3,8 @@
  * Never: listens on a network; the socket lies in the state folder, which only its owner may enter.
  */
 import { chmodSync, rmSync } from 'node:fs'
-import { createServer, connect, type Server, type Socket } from 'node:net'
-import { join } from 'node:path'
+import { connect, createServer, type Server, type Socket } from 'node:net'
+import { dirname, join } from 'node:path'
 
 export type Command = (request: Record<string, unknown>) => unknown
 
@@ -37,21 +37,34 @@ export class ControlSocket {
     this.#server = createServer((socket) => this.#serve(socket))
   }
 
-  /** Listens. The caller has made sure that no other service runs here: a socket left behind goes. */
-  listen(): Promise<void> {
+  /** Listens; false where another service does. A socket that a dead one left behind goes. */
+  async listen(): Promise<boolean> {
+    if (await this.#bind()) return true
+    if (await isRunning(dirname(this.#path))) return false
     rmSync(this.#path, { force: true })
+    return this.#bind()
+  }
+
+  /** False where the path is taken. */
+  #bind(): Promise<boolean> {
+    const server = this.#server
     return new Promise((resolve, reject) => {
-      this.#server.once('error', reject)
-      this.#server.listen(this.#path, () => {
+      const onError = (error: NodeJS.ErrnoException) => {
+        if (error.code === 'EADDRINUSE') resolve(false)
+        else reject(error)
+      }
+      server.once('error', onError)
+      server.listen(this.#path, () => {
+        server.off('error', onError)
         chmodSync(this.#path, 0o600)
-        resolve()
+        resolve(true)
       })
     })
   }
 
+  /** Ends it, and takes away the socket where it is ours. */
   close(): void {
-    this.#server.close()
-    rmSync(this.#path, { force: true })
+    if (this.#server.listening) this.#server.close()
   }
 
   #serve(socket: Socket): void {

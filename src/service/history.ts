@@ -17,11 +17,13 @@ export async function enterHistory(
   if (!register.ok) return null
   const recorded = await recordHistory({
     file: historyFileIn(stateDir),
+    registerFile: file,
     sha256: register.sha256,
     rows: register.rows,
     who: ownerOf(file),
     how: 'editor',
     nowMs,
+    registerFile: file,
   })
   return recorded.ok ? null : `${recorded.fault.what}; ${recorded.fault.hint}`
 }

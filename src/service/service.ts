@@ -3,20 +3,21 @@
  * Never: decides or carries a request.
  */
 import { randomBytes } from 'node:crypto'
-import { chmodSync, mkdirSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Clock, sharedClock } from '../ledger/clock.ts'
 import { quotaCommands } from '../ledger/commands.ts'
 import { formatTime, type Policy } from '../policy/index.ts'
 import { Portal } from '../portal/portal.ts'
-import type { Endpoint } from '../proxy/world.ts'
+import type { World } from '../proxy/world.ts'
 import { formatProblem, type Problem } from '../settings/problems.ts'
 import type { Settings } from '../settings/schema.ts'
-import { type Configuration, readConfiguration } from './configuration.ts'
+import { type BrokenConfiguration, type Configuration, readConfiguration } from './configuration.ts'
 import { ControlSocket, isRunning } from './control.ts'
 import { enterHistory } from './history.ts'
 import { Ledgers } from './ledgers.ts'
+import { endpointText, ListenError, listenFault } from './listen-fault.ts'
 import type { Log } from './log.ts'
+import { makeStateFolder } from './state-folder.ts'
 import type { Status } from './status.ts'
 import { ProxyThreads } from './threads.ts'
 import { Watch } from './watch.ts'
@@ -44,20 +45,24 @@ interface Parts {
   readonly configuration: Configuration
   readonly built: BuiltImage
   readonly ledgers: Ledgers
+  readonly watch: Watch
 }
 
 /** Starts everything; resolves when it serves. */
 export async function startService(options: ServiceOptions): Promise<Started> {
   const { file, overrides, log } = options
   const clock = sharedClock(options.clock, Date.now)
-  const configuration = readConfiguration({ file, overrides, nowMs: clock() })
+  const read = () => readConfiguration({ file, overrides, nowMs: clock() })
+  // Read once to know the files, and once more under watch: no change after that goes unseen.
+  const watch = new Watch(read().files)
+  const configuration = read()
   if (!configuration.ok) return { ok: false, problems: configuration.problems, why: '' }
   const { settings, sources } = configuration
   const failed = (why: string): Started => ({ ok: false, problems: [], why })
-  const folderFault = makeState(settings.state)
+  const folderFault = makeStateFolder(settings.state)
   if (folderFault !== null) return failed(folderFault)
   if (await isRunning(settings.state)) {
-    return failed(`a service runs already with its state in ${settings.state}; stop it first`)
+    return failed(alreadyRuns(settings.state))
   }
   const image = await imageOf(sources, null)
   if (!image.ok) return { ok: false, problems: image.problems, why: '' }
@@ -65,25 +70,13 @@ export async function startService(options: ServiceOptions): Promise<Started> {
   if (typeof ledgers === 'string') return failed(ledgers)
   const run = randomBytes(6).toString('hex')
   const { built } = image
-  const service = new Service({ options, clock, run, configuration, built, ledgers })
+  const service = new Service({ options, clock, run, configuration, built, ledgers, watch })
   try {
     await service.start()
     return { ok: true, service }
   } catch (error) {
     await service.stop()
     return failed(error instanceof Error ? error.message : String(error))
-  }
-}
-
-/** The state folder, its owner's only; what stands in the way of it, or null. */
-function makeState(state: string): string | null {
-  try {
-    mkdirSync(state, { recursive: true, mode: 0o700 })
-    chmodSync(state, 0o700)
-    return null
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? String(error.code) : String(error)
-    return `the state folder ${state} cannot be made (${code}); choose another with --state DIR`
   }
 }
 
@@ -97,7 +90,9 @@ export class Service {
   readonly #control: ControlSocket
   readonly #portal: Portal
   readonly #sinceMs: number
-  #watch: Watch | null = null
+  readonly #watch: Watch
+  /** Where our files lie in this run, whatever the settings say since. */
+  readonly #state: string
   #configuration: Configuration
   #built: BuiltImage
   #policy: Policy
@@ -106,7 +101,7 @@ export class Service {
   #stopping: Promise<void> | null = null
   #loaded: { atMs: number; problems: readonly string[] }
 
-  constructor({ options, clock, run, configuration, built, ledgers }: Parts) {
+  constructor({ options, clock, run, configuration, built, ledgers, watch }: Parts) {
     const { settings } = configuration
     const { log } = options
     this.#options = options
@@ -115,6 +110,8 @@ export class Service {
     this.#configuration = configuration
     this.#built = built
     this.#ledgers = ledgers
+    this.#watch = watch
+    this.#state = settings.state
     this.#sinceMs = clock()
     this.#loaded = { atMs: clock(), problems: [] }
     const world = worldOf(configuration, built, 1)
@@ -142,14 +139,25 @@ export class Service {
   }
 
   async start(): Promise<void> {
-    const { settings, warnings, files } = this.#configuration
+    const { settings, warnings } = this.#configuration
+    // First, because only one service can have it.
+    if (!(await this.#control.listen())) throw new Error(alreadyRuns(this.#state))
     await this.#threads.start()
+    for (const endpoint of settings.listen.portal) {
+      const why = await listenFault(endpoint)
+      if (why !== null) throw new ListenError(endpoint, why, 'listen.portal')
+    }
     await this.#portal.listen(settings.listen.portal)
-    await this.#control.listen()
+    this.#threads.replace(this.#world(this.#configuration, this.#built, this.#policy.version))
     this.#ledgers.start()
-    this.#watch = new Watch(files, () => void this.reload('a file has changed'))
+    this.#watch.start(() => void this.reload('a file has changed'))
     for (const warning of warnings) this.#options.log.warn(formatProblem(warning))
     await this.#enterHistory()
+  }
+
+  /** For the threads: the portal, which they never dial, is where it listens, not where a reload wants it. */
+  #world(configuration: Configuration, built: BuiltImage, version: number): World {
+    return { ...worldOf(configuration, built, version), portal: this.#portal.endpoints }
   }
 
   get #settings(): Settings {
@@ -181,25 +189,44 @@ export class Service {
   async #reloadAll(why: string): Promise<void> {
     while (this.#again && this.#stopping === null) {
       this.#again = false
-      await this.#reloadOnce(why)
+      try {
+        await this.#reloadOnce(why)
+      } catch (error) {
+        const hint = 'please report it'
+        this.#options.log.error(
+          { error: String(error), hint },
+          'a reload failed by a fault of ours',
+        )
+      }
+    }
+  }
+
+  /** What the files say, and they are watched from before it was read. */
+  #read(): Configuration | BrokenConfiguration {
+    const { file, overrides } = this.#options
+    for (;;) {
+      const read = readConfiguration({ file, overrides, nowMs: this.#clock() })
+      if (!this.#watch.set([...this.#configuration.files, ...read.files])) return read
     }
   }
 
   async #reloadOnce(why: string): Promise<void> {
-    const { file, overrides, log } = this.#options
-    const read = readConfiguration({ file, overrides, nowMs: this.#clock() })
-    if (!read.ok) return this.#refuse(read.problems, read.files)
+    const { file, log } = this.#options
+    const read = this.#read()
+    if (!read.ok) return this.#refuse(read.problems)
     const image = await imageOf(read.sources, this.#built)
-    if (!image.ok) return this.#refuse(image.problems, read.files)
+    if (!image.ok) return this.#refuse(image.problems)
+    const occupied = await this.#threads.check(read.settings.listen.proxy)
+    if (occupied !== null) return this.#refuse([listenProblem(file, occupied)])
     const before = this.#settings
     this.#configuration = read
     this.#built = image.built
-    const world = worldOf(read, image.built, this.#policy.version + 1)
+    const world = this.#world(read, image.built, this.#policy.version + 1)
     this.#policy = world.policy
     this.#threads.replace(world)
     this.#writer.configure(this.#writerSettings(read.settings))
     this.#ledgers.configure(read.settings)
-    this.#watch?.set(read.files)
+    this.#watch.set(read.files)
     this.#loaded = { atMs: this.#clock(), problems: [] }
     for (const warning of read.warnings) log.warn(formatProblem(warning))
     for (const key of needRestart(before, read.settings)) {
@@ -209,20 +236,18 @@ export class Service {
     await this.#enterHistory()
   }
 
-  /** Nothing is changed; what is wrong is told, and the files are watched for the correction. */
-  #refuse(problems: readonly Problem[], files: readonly string[]): void {
+  /** Nothing is changed; what is wrong is told. */
+  #refuse(problems: readonly Problem[]): void {
     const lines = problems.map((problem) => formatProblem(problem))
     this.#loaded = { atMs: this.#clock(), problems: lines }
-    const all = new Set([...this.#configuration.files, ...files])
-    this.#watch?.set([...all])
     for (const line of lines) this.#options.log.error(line)
     this.#options.log.error('not reloaded: what was in force before still is')
   }
 
   async #enterHistory(): Promise<void> {
-    const { exemptions, state } = this.#settings
+    const { exemptions } = this.#settings
     if (exemptions === null) return
-    const fault = await enterHistory(exemptions, state, this.#configuration, this.#clock())
+    const fault = await enterHistory(exemptions, this.#state, this.#configuration, this.#clock())
     if (fault !== null) this.#options.log.error(fault)
   }
 
@@ -275,8 +300,13 @@ export class Service {
     return this.#stopping
   }
 
+  /** What a stop still waits for is cut now; nothing that was decided is lost even so. */
+  hurry(): void {
+    void this.#threads.drain(0)
+  }
+
   async #stop(): Promise<void> {
-    this.#watch?.close()
+    this.#watch.close()
     this.#portal.close()
     await this.#threads.drain(this.#settings.limits.drainMs)
     await this.#writer.stop()
@@ -290,8 +320,12 @@ function writerFiles(state: string) {
   return { folder: join(state, 'traffic'), keyFile: join(state, 'keys', 'pseudonym.key') }
 }
 
-export function endpointText({ address, port }: Endpoint): string {
-  return address.includes(':') ? `[${address}]:${port}` : `${address}:${port}`
+function alreadyRuns(state: string): string {
+  return `a service runs already with its state in ${state}; stop it first, or choose another with --state DIR`
+}
+
+function listenProblem(file: string, { key, where, what, hint }: ListenError): Problem {
+  return { file, line: 0, key, value: where, what, expected: '', hint }
 }
 
 /** Settings that threads and memory were made by: a reload leaves them as they are. */

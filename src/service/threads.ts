@@ -5,19 +5,23 @@
  */
 import { availableParallelism } from 'node:os'
 import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
-import type {
-  Counters,
-  Endpoint,
-  FromThread,
-  ThreadData,
-  ToThread,
-  World,
+import {
+  type Counters,
+  type Endpoint,
+  type FromThread,
+  newCounters,
+  type ThreadData,
+  type ToThread,
+  type World,
 } from '../proxy/world.ts'
+import { ListenError, listenFault } from './listen-fault.ts'
 import type { Log } from './log.ts'
 
 const THREAD = new URL('../proxy/proxy.thread.ts', import.meta.url)
 /** A thread that dies is replaced after this, so that a fault at start does not spin. */
 const RESTART_MS = 500
+/** What Node gives a worker that has ended for its number: its `exit` will not come again. */
+const EXITED = -1
 /** The most that `auto` starts: beyond it the writer is the bound. */
 const AUTO_THREADS_MAX = 16
 
@@ -57,9 +61,11 @@ export class ProxyThreads {
     this.#world = options.world
   }
 
-  /** Starts them all; resolves when each listens. Rejects where the first cannot. */
+  /** Starts them all; resolves when each listens. Rejects with a ListenError where one cannot. */
   async start(): Promise<void> {
-    const { count } = this.#options
+    const { count, world } = this.#options
+    const occupied = await this.check(world.listen)
+    if (occupied !== null) throw occupied
     const threads = count === 'auto' ? Math.min(AUTO_THREADS_MAX, availableParallelism()) : count
     const first = await this.#start(0)
     // Port 0 is the system's choice once: the others must listen where the first does.
@@ -77,12 +83,26 @@ export class ProxyThreads {
 
   /** The oldest policy version that some thread still works by. */
   get version(): number {
-    return Math.min(...this.#threads.map(({ version }) => version))
+    return Math.min(...this.#threads.map(({ version }) => version), this.#world.policy.version)
   }
 
   get counters(): Counters {
     const all = this.#threads.flatMap(({ counters }) => counters ?? [])
     return sum([...this.#buried, ...all])
+  }
+
+  /**
+   * What keeps us from listening on one of `wanted`, or null. Our threads share their ports, and another
+   * Sluss of the same user would share them too: connections would be dealt out between the two. So a
+   * port that is not ours yet is first tried without sharing it.
+   */
+  async check(wanted: readonly Endpoint[]): Promise<ListenError | null> {
+    const ours = new Set(this.endpoints.map(({ port }) => port))
+    for (const endpoint of wanted) {
+      const why = ours.has(endpoint.port) ? null : await listenFault(endpoint)
+      if (why !== null) return new ListenError(endpoint, why, 'listen.proxy')
+    }
+    return null
   }
 
   /** Gives every thread a new world. */
@@ -97,7 +117,10 @@ export class ProxyThreads {
     for (const thread of this.#threads) this.#attach(thread)
   }
 
-  /** Resolves when every thread has ended what it had, or `drainMs` has passed, and its log is kept. */
+  /**
+   * Resolves when every thread has ended what it had, or `drainMs` has passed, and its log is kept. Called
+   * again with less, they hurry.
+   */
   async drain(drainMs: number): Promise<void> {
     this.#draining = true
     await Promise.all(
@@ -105,6 +128,7 @@ export class ProxyThreads {
         const drained = new Promise<void>((resolve) => {
           worker.on('message', (message: FromThread) => message.kind === 'drained' && resolve())
           worker.once('exit', () => resolve())
+          if (worker.threadId === EXITED) resolve()
         })
         send(worker, { kind: 'drain', drainMs })
         return drained
@@ -142,12 +166,17 @@ export class ProxyThreads {
     return new Promise((resolve, reject) => {
       worker.on('message', (message: FromThread) => {
         if (message.kind === 'listening') resolve(thread)
-        if (message.kind === 'listen-failed') reject(new ListenError(message.endpoint, message.why))
+        if (message.kind === 'listen-failed') {
+          reject(new ListenError(message.endpoint, message.why, 'listen.proxy'))
+        }
         this.#hear(thread, message)
       })
       worker.once('error', (error) => {
         reject(error)
-        this.#options.log.error({ thread: thread.number, error: String(error) }, 'a proxy thread failed')
+        this.#options.log.error(
+          { thread: thread.number, error: String(error) },
+          'a proxy thread failed',
+        )
       })
       worker.once('exit', () => this.#died(thread, worker))
     })
@@ -188,23 +217,15 @@ export class ProxyThreads {
       if (this.#draining) return
       thread.counters = null
       thread.source = this.#sources++
+      thread.version = this.#world.policy.version
       thread.worker = this.#worker(thread.number)
+      const { worker } = thread
       this.#listen(thread).catch((error) => {
         this.#options.log.error({ error: String(error) }, 'a proxy thread could not be replaced')
+        // One that does not listen is of no use: its end is followed by another try.
+        void worker.terminate()
       })
     }, RESTART_MS)
-  }
-}
-
-/** An address that could not be listened on, in words for the terminal. */
-export class ListenError extends Error {
-  constructor(endpoint: Endpoint, why: string) {
-    const where = `${endpoint.address}:${endpoint.port}`
-    const hint =
-      why === 'EADDRINUSE'
-        ? 'another program listens there: stop it, or change listen.proxy'
-        : 'check listen.proxy'
-    super(`cannot listen on ${where} (${why}); ${hint}`)
   }
 }
 
@@ -224,21 +245,10 @@ function closed(counters: Counters): Counters {
 }
 
 function sum(all: readonly Counters[]): Counters {
-  const total: Counters = {
-    connections: 0,
-    connectionsOpen: 0,
-    requests: 0,
-    flowsOpen: 0,
-    tunnelsOpen: 0,
-    bytesUp: 0,
-    bytesDown: 0,
-    records: 0,
-    recordsAcknowledged: 0,
-    recordsLost: 0,
-    reasons: {},
-  }
+  const total = newCounters()
   for (const { reasons, ...numbers } of all) {
-    for (const [name, value] of Object.entries(numbers)) total[name as keyof typeof numbers] += value
+    for (const [name, value] of Object.entries(numbers))
+      total[name as keyof typeof numbers] += value
     for (const [reason, value] of Object.entries(reasons)) {
       total.reasons[reason] = (total.reasons[reason] ?? 0) + value
     }

@@ -7,29 +7,40 @@
  */
 import { statSync } from 'node:fs'
 
-export const POLL_MS = 300
+export const POLL_MS = 150
+/** A change is told once the files have been still for one look, so that a file half written is not read. */
+const LOOKS_MAX = 4
 
 export class Watch {
-  readonly #onChange: () => void
   #seen = new Map<string, string>()
-  readonly #timer: NodeJS.Timeout
+  /** Looks since a change was first seen that is not told yet; 0: there is none. */
+  #looks = 0
+  #timer: NodeJS.Timeout | undefined
 
-  constructor(files: readonly string[], onChange: () => void) {
-    this.#onChange = onChange
+  /** What changes from now on is told once it is started. */
+  constructor(files: readonly string[]) {
     this.set(files)
-    this.#timer = setInterval(() => this.#poll(), POLL_MS)
   }
 
-  /** Watches these files from now on. What was seen of a file before stays the point of comparison. */
-  set(files: readonly string[]): void {
-    this.#seen = new Map(files.map((file) => [file, this.#seen.get(file) ?? stampOf(file)]))
+  start(onChange: () => void): void {
+    this.#timer = setInterval(() => this.#poll(onChange), POLL_MS)
+  }
+
+  /**
+   * Watches these files from now on. What was seen of a file before stays the point of comparison. True
+   * where one of them is new: what was read of it before now may have changed unseen.
+   */
+  set(files: readonly string[]): boolean {
+    const before = this.#seen
+    this.#seen = new Map(files.map((file) => [file, before.get(file) ?? stampOf(file)]))
+    return files.some((file) => !before.has(file))
   }
 
   close(): void {
     clearInterval(this.#timer)
   }
 
-  #poll(): void {
+  #poll(onChange: () => void): void {
     let changed = false
     for (const [file, seen] of this.#seen) {
       const stamp = stampOf(file)
@@ -37,12 +48,20 @@ export class Watch {
       this.#seen.set(file, stamp)
       changed = true
     }
-    if (changed) this.#onChange()
+    if (changed || this.#looks > 0) this.#looks++
+    // Whoever writes without a pause is heard all the same.
+    if (this.#looks === 0 || (changed && this.#looks < LOOKS_MAX)) return
+    this.#looks = 0
+    onChange()
   }
 }
 
-/** Differs whenever the file differs: which file it is, its size and times; empty where it is gone. */
+/** Differs whenever the file differs: which file it is, its size and times; or why it cannot be seen. */
 export function stampOf(file: string): string {
-  const stat = statSync(file, { bigint: true, throwIfNoEntry: false })
-  return stat === undefined ? '' : `${stat.dev} ${stat.ino} ${stat.size} ${stat.mtimeNs} ${stat.ctimeNs}`
+  try {
+    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true })
+    return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`
+  } catch (error) {
+    return error instanceof Error && 'code' in error ? String(error.code) : String(error)
+  }
 }

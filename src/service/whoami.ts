@@ -21,9 +21,7 @@ export function whoAmI(text: string, policy: Policy, ledger: Ledger, nowMs: numb
   const addressText = address === null ? text : formatAddress(address)
   const identify = zone?.identify ?? []
   const who = { zone: zone?.name ?? null, address: addressText, identify }
-  const category = policy.categories.find(
-    (one): one is QuotaCategory => one.action === 'quota',
-  )
+  const category = policy.categories.find((one): one is QuotaCategory => one.action === 'quota')
   const byName = identify.includes('basic')
   if (zone === null || zone.quota === 'none' || category === undefined || byName) {
     return { ...who, minutes: null }

@@ -33,12 +33,31 @@ export async function imageOf(
   if (last?.key === key) return { ok: true, built: last }
   const result = await buildInThread(sources)
   if (result.kind === 'built') {
-    return { ok: true, built: { image: result.buffer, report: result.report, key } }
+    const { buffer, report } = result
+    const emptied = emptiedOf(report, last?.report ?? null)
+    if (emptied.length > 0) return { ok: false, problems: emptied }
+    return { ok: true, built: { image: buffer, report, key } }
   }
   const problems = result.problems.map(({ list, file, line, what, hint }): Problem => {
     return { file: file ?? list, line: line ?? 0, key: '', value: '', what, expected: '', hint }
   })
   return { ok: false, problems }
+}
+
+/**
+ * Lists that held something and are now files of no length: cut short in the midst of being saved, or by a
+ * full disk. A list that is meant to be empty can say so in a comment.
+ */
+function emptiedOf(now: BuildReport, before: BuildReport | null): Problem[] {
+  const full = new Set<string | null>()
+  for (const { file, domains } of before?.lists ?? []) if (domains > 0) full.add(file)
+  const hint = 'Write the list again; if it is to be empty, leave a comment in it: # none'
+  return now.lists.flatMap(({ file, lines }): Problem[] => {
+    if (file === null || lines > 0 || !full.has(file)) return []
+    return [
+      { file, line: 0, key: '', value: '', what: 'the list has no lines', expected: '', hint },
+    ]
+  })
 }
 
 /** Taken before the files are read: a file that changes meanwhile gives a new key at the next look. */

@@ -3,11 +3,19 @@
  * Never: writes, or reads, a record.
  */
 import { type MessagePort, Worker } from 'node:worker_threads'
-import type { FromWriter, Source, ToWriter, WriterData, WriterSettings } from '../traffic/protocol.ts'
+import type {
+  FromWriter,
+  Source,
+  ToWriter,
+  WriterData,
+  WriterSettings,
+} from '../traffic/protocol.ts'
 import type { Log } from './log.ts'
 
 const THREAD = new URL('../traffic/writer.thread.ts', import.meta.url)
 const RESTART_MS = 500
+/** What Node gives a worker that has ended for its number: its `exit` will not come again. */
+const EXITED = -1
 
 export interface WriterOptions {
   readonly data: WriterData
@@ -46,6 +54,7 @@ export class TrafficWriter {
     this.#stopping = true
     return new Promise((resolve) => {
       this.#worker.once('exit', () => resolve())
+      if (this.#worker.threadId === EXITED) resolve()
       this.#worker.postMessage({ kind: 'stop' } satisfies ToWriter)
     })
   }

@@ -6,11 +6,12 @@ import { dayNumber } from '../policy/index.ts'
 import type { FileFault } from './file-lock.ts'
 import { type Problem, quoteValue } from './problems.ts'
 import { parseRegister, type Register, type RegisterContext, type RegisterRow } from './register.ts'
-import { diffRows, ownerOf, recordHistory } from './register-history.ts'
+import { diffRows } from './register-changes.ts'
+import { ownerOf, recordAndMake } from './register-history.ts'
 import { fieldsOf, type RegisterFields, type RowFault, rowReader } from './register-row.ts'
 import { withRow, withUntil } from './register-text.ts'
 import type { RegisterWarning } from './register-warnings.ts'
-import { replaceFile } from './replace-file.ts'
+import { type FileBefore, replaceFile } from './replace-file.ts'
 
 export interface EditOptions extends RegisterContext {
   /** Every change is entered here before it is made; see register-history.ts. */
@@ -74,8 +75,8 @@ type Plan =
   | { readonly problem: Problem }
 
 async function edit(options: EditOptions, plan: (register: Register) => Plan): Promise<Edited> {
-  const { file, historyFile, who, nowMs, expectedSha256 } = options
-  /** Read under the lock; the history is brought up to it before the change is entered. */
+  const { file, historyFile, who, nowMs } = options
+  /** Set by `change`, under the lock, for `commit`. */
   let before: Register | null = null
   let after: Register | null = null
   const replaced = await replaceFile<Edited>({
@@ -83,47 +84,51 @@ async function edit(options: EditOptions, plan: (register: Register) => Plan): P
     change: (found) => {
       const reading = parseRegister(found?.bytes ?? Buffer.alloc(0), options)
       if (!reading.ok) return { refused: reading }
-      if (expectedSha256 !== undefined && found?.sha256 !== expectedSha256) {
-        return { refused: { ok: false, problems: [changedSince(file)] } }
-      }
-      const planned = plan(reading)
-      if ('problem' in planned) return { refused: { ok: false, problems: [planned.problem] } }
-      const written = Buffer.from(found?.bytes ?? []).toString('utf8')
-      const mark = written.startsWith('\ufeff') ? '\ufeff' : ''
-      const text = mark + planned.change(written.slice(mark.length))
-      const result = parseRegister(Buffer.from(text), options)
-      if (!result.ok || !same(result.rows.map(fieldsOf), planned.after)) {
-        return { refused: { ok: false, problems: [notSo(file)] } }
-      }
+      const changed = changeOf(options, found, reading, plan(reading))
+      if (!changed.ok) return { refused: changed }
       before = found === null ? null : reading
-      after = result
-      const row = result.rows[planned.row - 1]!
-      const warnings = result.warnings.filter((warning) => warning.row === row.row)
-      const earlier = reading.rows[planned.row - 1] ?? null
-      const value = { ok: true, row, before: earlier, warnings, sha256: result.sha256 } as const
-      return { text, value }
+      after = changed.register
+      return { text: changed.text, value: changed.edited }
     },
-    announce: async () => {
-      const base = { file: historyFile, nowMs }
-      if (before !== null) {
-        // An edit in an editor that no running service has seen: not this person's.
-        const { rows, sha256 } = before
-        const entry = {
-          rows: rows.map(fieldsOf),
-          sha256,
-          who: ownerOf(file),
-          how: 'editor' as const,
-        }
-        const recorded = await recordHistory({ ...base, ...entry })
-        if (!recorded.ok) return unrecorded(recorded.fault)
-      }
-      const { rows, sha256 } = after!
-      const entry = { rows, sha256, who, how: 'command' as const }
-      const recorded = await recordHistory({ ...base, ...entry })
-      return recorded.ok ? null : unrecorded(recorded.fault)
+    commit: async (rename) => {
+      // An edit in an editor that no running service has seen is not this person's.
+      const earlier = before && { ...before, who: ownerOf(file), how: 'editor' as const }
+      const later = { ...after!, who, how: 'command' as const }
+      const versions = { before: earlier, after: later }
+      return recordAndMake({ file: historyFile, nowMs, ...versions, make: rename })
     },
   })
   return replaced.ok ? replaced.value : refused(ofFault(file, replaced.fault))
+}
+
+/** The new text and what it reads as, or why not. */
+function changeOf(
+  options: EditOptions,
+  found: FileBefore | null,
+  reading: Register,
+  plan: Plan,
+):
+  | { ok: true; text: string; register: Register; edited: Edited }
+  | { ok: false; problems: Problem[] } {
+  const { file, expectedSha256 } = options
+  const no = (problem: Problem) => ({ ok: false as const, problems: [problem] })
+  if (expectedSha256 !== undefined && found?.sha256 !== expectedSha256)
+    return no(changedSince(file))
+  if ('problem' in plan) return no(plan.problem)
+  const written = Buffer.from(found?.bytes ?? []).toString('utf8')
+  const mark = written.startsWith('\ufeff') ? '\ufeff' : ''
+  const text = mark + plan.change(written.slice(mark.length))
+  const register = parseRegister(Buffer.from(text), options)
+  if (!register.ok || !same(register.rows, plan.after)) return no(notSo(file))
+  const row = register.rows[plan.row - 1]!
+  const edited: Edited = {
+    ok: true,
+    row,
+    before: reading.rows[plan.row - 1] ?? null,
+    warnings: register.warnings.filter((warning) => warning.row === row.row),
+    sha256: register.sha256,
+  }
+  return { ok: true, text, register, edited }
 }
 
 /** Sets of rows that are the same, in the same order. */
@@ -164,10 +169,6 @@ function notSo(file: string): Problem {
   const what = 'its layout is such that the change cannot be made safely; nothing was written'
   const hint = 'make the change in an editor'
   return { file, line: 0, key: '', value: '', what, expected: '', hint }
-}
-
-function unrecorded({ what, hint }: FileFault): FileFault {
-  return { what: `the change cannot be entered in the history, so it is not made: ${what}`, hint }
 }
 
 function ofFault(file: string, { what, hint }: FileFault): Problem {

@@ -16,12 +16,9 @@ import {
 import { dirname, join } from 'node:path'
 import { z } from 'zod'
 import { codeOf, type FileFault, faultOf, withLock } from './file-lock.ts'
-import { FIELD_NAMES, fieldsOf, type RegisterFields } from './register-row.ts'
-
-export type Change =
-  | { readonly kind: 'added'; readonly before: null; readonly after: RegisterFields }
-  | { readonly kind: 'changed'; readonly before: RegisterFields; readonly after: RegisterFields }
-  | { readonly kind: 'removed'; readonly before: RegisterFields; readonly after: null }
+import { type Change, changeSchema, diffRows, rowsAfter } from './register-changes.ts'
+import { fieldsOf, type RegisterFields } from './register-row.ts'
+import { sha256Of } from './replace-file.ts'
 
 export interface HistoryEntry {
   /** UTC, `2026-01-01T08:00:00.000Z`. */
@@ -81,92 +78,119 @@ export function parseHistory(text: string): History {
   return { entries, notes }
 }
 
-/** The rows that the register had after the last entry, in no order. */
-export function rowsAfter(entries: readonly HistoryEntry[]): RegisterFields[] {
-  const rows = new Map<string, RegisterFields[]>()
-  for (const { before, after } of entries.flatMap(({ changes }) => changes)) {
-    if (before !== null) rows.get(whole(before))?.pop()
-    if (after !== null) put(rows, whole(after), after)
-  }
-  return [...rows.values()].flat()
-}
-
-/**
- * What leads from `before` to `after`. Order and place do not count. A row is changed, not removed and
- * added, where the same person keeps the diary number, or the first day.
- */
-export function diffRows(
-  before: readonly RegisterFields[],
-  after: readonly RegisterFields[],
-): Change[] {
-  let removed = [...before]
-  let added = [...after]
-  const changes: Change[] = []
-  for (const keyOf of PAIRINGS) {
-    const waiting = new Map<string, RegisterFields[]>()
-    for (const row of removed) put(waiting, keyOf(row), row)
-    const unmatched: RegisterFields[] = []
-    const matched = new Set<RegisterFields>()
-    for (const row of added) {
-      const partner = waiting.get(keyOf(row))?.shift()
-      if (partner === undefined) unmatched.push(row)
-      else {
-        matched.add(partner)
-        if (keyOf !== whole) changes.push({ kind: 'changed', before: partner, after: row })
-      }
-    }
-    removed = removed.filter((row) => !matched.has(row))
-    added = unmatched
-  }
-  for (const row of removed) changes.push({ kind: 'removed', before: row, after: null })
-  for (const row of added) changes.push({ kind: 'added', before: null, after: row })
-  return changes
-}
-
-export interface HistoryRecord {
-  readonly file: string
-  /** The register as it is now, or will be in a moment. */
+/** A version of the register, and whose work it is. */
+export interface RegisterVersion {
   readonly sha256: string
   /** More than their fields may come with them; only those are kept. */
   readonly rows: readonly RegisterFields[]
   readonly who: string
   readonly how: HistoryEntry['how']
-  readonly nowMs: number
 }
+
+export interface HistoryRecord extends RegisterVersion {
+  readonly file: string
+  readonly nowMs: number
+  /**
+   * The register. Where given, nothing is entered if it is another version by now: a command that has
+   * entered its change and is about to make it must not be taken for an editor that undid it.
+   */
+  readonly registerFile?: string
+}
+
+export type Recorded =
+  | { readonly ok: true; readonly entry: HistoryEntry | null }
+  | { readonly ok: false; readonly fault: FileFault }
 
 /**
  * Enters what has changed since the last entry, and makes sure that it is on disk. Null where the last
  * entry already knows this version. The first entry ever holds the whole register.
  */
-export async function recordHistory(
-  record: HistoryRecord,
-): Promise<{ ok: true; entry: HistoryEntry | null } | { ok: false; fault: FileFault }> {
-  const { file, sha256, rows, who, how, nowMs } = record
-  try {
-    makeFolder(dirname(file))
-  } catch (error) {
-    return { ok: false, fault: faultOf(error, dirname(file)) }
-  }
-  const locked = await withLock(`${file}.lock`, () => {
-    const read = readHistory(file)
-    if (!read.ok) return read
-    const { entries } = read.history
-    if (entries[entries.length - 1]?.sha256 === sha256) return { ok: true, entry: null } as const
-    const changes = diffRows(rowsAfter(entries), rows.map(fieldsOf))
-    const entry = { time: new Date(nowMs).toISOString(), who, how, sha256, changes }
-    try {
-      append(file, JSON.stringify(entry))
-    } catch (error) {
-      return { ok: false, fault: faultOf(error, file) } as const
-    }
-    return { ok: true, entry } as const
+export async function recordHistory(record: HistoryRecord): Promise<Recorded> {
+  const { file, nowMs, registerFile } = record
+  const locked = await withHistory(file, (): Recorded => {
+    const current = registerFile === undefined || isVersion(registerFile, record.sha256)
+    return current ? enter(file, record, nowMs) : { ok: true, entry: null }
   })
   return locked.ok ? locked.value : locked
 }
 
+export interface HistoryChange {
+  readonly file: string
+  readonly nowMs: number
+  /** The register as it is; null where there is none. Entered first, if the history does not know it. */
+  readonly before: RegisterVersion | null
+  readonly after: RegisterVersion
+  /** Makes the change, or says why it cannot. */
+  readonly make: () => FileFault | null
+}
+
+/**
+ * Enters a change and makes it, with nothing entered in between: no change is made that is not entered.
+ * One that is entered and then cannot be made is taken back by an entry more.
+ */
+export async function recordAndMake(change: HistoryChange): Promise<FileFault | null> {
+  const { file, nowMs, before, after, make } = change
+  const locked = await withHistory(file, () => {
+    for (const version of before === null ? [after] : [before, after]) {
+      const recorded = enter(file, version, nowMs)
+      if (!recorded.ok) return unentered(recorded.fault)
+    }
+    const fault = make()
+    const { who, how } = after
+    if (fault !== null) enter(file, { ...(before ?? NO_REGISTER), who, how }, nowMs)
+    return fault
+  })
+  return locked.ok ? locked.value : unentered(locked.fault)
+}
+
+const NO_REGISTER = { sha256: '', rows: [] }
+
+function unentered({ what, hint }: FileFault): FileFault {
+  return { what: `the change cannot be entered in the history, so it is not made: ${what}`, hint }
+}
+
+/** Runs `change` while no other process enters anything. */
+async function withHistory<T>(
+  file: string,
+  change: () => T,
+): Promise<{ ok: true; value: T } | { ok: false; fault: FileFault }> {
+  try {
+    mkdirSync(dirname(file), { recursive: true, mode: FOLDER_MODE })
+  } catch (error) {
+    return { ok: false, fault: faultOf(error, dirname(file)) }
+  }
+  return withLock(`${file}.lock`, change)
+}
+
+function isVersion(registerFile: string, sha256: string): boolean {
+  try {
+    return sha256Of(readFileSync(registerFile)) === sha256
+  } catch (error) {
+    if (codeOf(error) === '') throw error
+    return false
+  }
+}
+
+function enter(file: string, version: RegisterVersion, nowMs: number): Recorded {
+  const { sha256, rows, who, how } = version
+  const read = readHistory(file)
+  if (!read.ok) return read
+  const { entries } = read.history
+  if (entries[entries.length - 1]?.sha256 === sha256) return { ok: true, entry: null }
+  const changes = diffRows(rowsAfter(entries.flatMap((entry) => entry.changes)), rows.map(fieldsOf))
+  const entry = { time: new Date(nowMs).toISOString(), who, how, sha256, changes }
+  try {
+    append(file, JSON.stringify(entry))
+  } catch (error) {
+    return { ok: false, fault: faultOf(error, file) }
+  }
+  return { ok: true, entry }
+}
+
 /** Who owns a file, by name where the system's own table knows it: the likeliest hand behind an edit. */
 export function ownerOf(file: string, passwd = '/etc/passwd'): string {
-  const uid = statSync(file).uid
+  const uid = statSync(file, { throwIfNoEntry: false })?.uid
+  if (uid === undefined) return 'unknown'
   const table = existsSync(passwd) ? readFileSync(passwd, 'utf8') : ''
   for (const line of table.split('\n')) {
     const [name, , id] = line.split(':')
@@ -175,48 +199,12 @@ export function ownerOf(file: string, passwd = '/etc/passwd'): string {
   return `uid ${uid}`
 }
 
-const name = (row: RegisterFields) =>
-  `${row.user === undefined ? 'group' : 'user'} ${row.user ?? row.group}`
-const whole = (row: RegisterFields) => JSON.stringify(FIELD_NAMES.map((key) => row[key] ?? null))
-
-/** By what a row before and a row after are taken for one, the surest first. */
-const PAIRINGS: readonly ((row: RegisterFields) => string)[] = [
-  whole,
-  (row) => JSON.stringify([name(row), row.dnr, row.from]),
-  (row) => JSON.stringify([name(row), row.dnr]),
-  (row) => JSON.stringify([name(row), row.from]),
-]
-
-function put(rows: Map<string, RegisterFields[]>, key: string, row: RegisterFields): void {
-  const same = rows.get(key)
-  if (same === undefined) rows.set(key, [row])
-  else same.push(row)
-}
-
-const fields = z.object({
-  user: z.string().optional(),
-  group: z.string().optional(),
-  platforms: z.union([z.literal('all'), z.array(z.string())]),
-  purpose: z.string(),
-  department: z.string(),
-  decidedBy: z.string(),
-  dnr: z.string(),
-  from: z.string(),
-  until: z.string(),
-})
-
 const entrySchema = z.object({
   time: z.iso.datetime(),
   who: z.string(),
   how: z.enum(['command', 'editor']),
   sha256: z.string(),
-  changes: z.array(
-    z.discriminatedUnion('kind', [
-      z.object({ kind: z.literal('added'), before: z.null(), after: fields }),
-      z.object({ kind: z.literal('changed'), before: fields, after: fields }),
-      z.object({ kind: z.literal('removed'), before: fields, after: z.null() }),
-    ]),
-  ),
+  changes: z.array(changeSchema),
 })
 
 function readEntry(line: string): HistoryEntry | null {
@@ -228,10 +216,6 @@ function readEntry(line: string): HistoryEntry | null {
   }
   const { success, data } = entrySchema.safeParse(json)
   return success ? (data as HistoryEntry) : null
-}
-
-function makeFolder(folder: string): void {
-  mkdirSync(folder, { recursive: true, mode: FOLDER_MODE })
 }
 
 /** One write for one line. What a crash cut short is ended first, so that it spoils no other line. */

@@ -30,20 +30,15 @@ export interface FileBefore {
   readonly gid: number
 }
 
-export interface FileAfter {
-  readonly text: string
-  readonly sha256: string
-}
-
 export interface Replacement<T> {
   readonly file: string
   /** Null: there is no such file. Gives the new text and what the caller wants to know, or a refusal. */
   readonly change: (before: FileBefore | null) => { text: string; value: T } | { refused: T }
   /**
-   * Called when the new text is safe on disk beside the file and the file is still what it was: the
-   * last thing before it takes its place. A fault stops it.
+   * Called when the new text is safe on disk beside the file: calls `rename`, which puts it in place, and
+   * may do something before and after. A fault stops it, its own or `rename`'s. Default: only `rename`.
    */
-  readonly announce?: (after: FileAfter) => Promise<FileFault | null>
+  readonly commit?: (rename: () => FileFault | null) => Promise<FileFault | null>
   /** Permission bits and owner: of a new file, or given what an old one has. */
   readonly permit?: (before: FileBefore | null) => Permissions
 }
@@ -78,23 +73,23 @@ export async function replaceFile<T>(replacement: Replacement<T>): Promise<Repla
 }
 
 async function replaceLocked<T>(
-  { file, change, announce, permit = keep }: Replacement<T>,
+  { file, change, commit = async (rename) => rename(), permit = keep }: Replacement<T>,
   newFile: string,
 ): Promise<Replaced<T>> {
   const before = readBefore(file)
   const changed = change(before)
   if ('refused' in changed) return { ok: true, value: changed.refused }
-  const { text, value } = changed
   try {
-    writeNew(newFile, text, permit(before))
+    writeNew(newFile, changed.text, permit(before))
     if (!isStill(file, before)) return { ok: false, fault: CHANGED }
-    const fault = (await announce?.({ text, sha256: sha256Of(text) })) ?? null
-    if (fault !== null) return { ok: false, fault }
-    // An announcement takes its time, and an editor may have saved in it.
-    if (!isStill(file, before)) return { ok: false, fault: CHANGED }
-    renameSync(newFile, file)
-    syncFolder(dirname(file))
-    return { ok: true, value }
+    const fault = await commit(() => {
+      // What a commit does first takes its time, and an editor may have saved in it.
+      if (!isStill(file, before)) return CHANGED
+      renameSync(newFile, file)
+      syncFolder(dirname(file))
+      return null
+    })
+    return fault === null ? { ok: true, value: changed.value } : { ok: false, fault }
   } finally {
     rmSync(newFile, { force: true })
   }

@@ -77,8 +77,9 @@ describe('check', () => {
   })
 
   it('warns of lines of the users file that do not count', () => {
+    const bo = `bo:$scrypt$ln=15,r=8,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}:`
     const file = settingsWith('identity: { basic: { users: users.txt } }', {
-      'users.txt': '# nobody\nanna:password\n',
+      'users.txt': `${bo}\nanna:password\n`,
     })
     const { ok, warnings } = check({ file, overrides: [], nowMs: NOON })
     expect(ok).toBe(true)
@@ -86,6 +87,17 @@ describe('check', () => {
       expect.objectContaining({ file: join(folder, 'users.txt'), line: 2 }),
     ])
     expect(JSON.stringify(warnings)).not.toContain('password:')
+  })
+
+  it('does not take a file that names nobody for a users file', () => {
+    const file = settingsWith('identity: { basic: { users: users.txt } }', {
+      'users.txt': '# nobody\nanna:password\n',
+    })
+    const { ok, problems } = check({ file, overrides: [], nowMs: NOON })
+    expect(ok).toBe(false)
+    expect(problems).toEqual([
+      expect.objectContaining({ file: join(folder, 'users.txt'), line: 2 }),
+    ])
   })
 })
 

@@ -4,7 +4,9 @@
  */
 import {
   chmodSync,
+  chownSync,
   existsSync,
+  mkdirSync,
   mkdtempSync,
   readFileSync,
   rmSync,
@@ -95,6 +97,22 @@ describe('user add', () => {
     expect(statSync(file).mode & 0o777).toBe(0o640)
   })
 
+  it.skipIf(process.getuid?.() !== 0)(
+    'lets the service go on reading what root changes',
+    async () => {
+      mkdirSync(join(folder, 'var'))
+      chownSync(join(folder, 'var'), 12_345, 23_456)
+      await user(['add', 'anna', '--password-stdin'], 'eight chars')
+      const made = statSync(file)
+      expect([made.uid, made.gid, made.mode & 0o777]).toEqual([12_345, 23_456, 0o600])
+      chownSync(file, 0, 0)
+      chmodSync(file, 0o644)
+      await user(['add', 'bo', '--password-stdin'], 'eight chars')
+      const changed = statSync(file)
+      expect([changed.uid, changed.gid, changed.mode & 0o777]).toEqual([0, 23_456, 0o640])
+    },
+  )
+
   it('asks twice at a terminal', async () => {
     const added = await user(['add', 'anna'], 'rätt häst\nrätt häst', true)
     expect(added).toMatchObject({ code: 0, asked: 'New password: \nOnce more: \n' })
@@ -103,6 +121,7 @@ describe('user add', () => {
 
   it.each<[string, string[], string, boolean, RegExp]>([
     ['two that differ', ['add', 'anna'], 'rätt häst\nfel häst!', true, /not the same/],
+    ['Ctrl-C', ['add', 'anna'], '\u0003', true, /no password was given/],
     ['a short password', ['add', 'anna', '--password-stdin'], 'seven c', false, /at least 8/],
     ['no password', ['add', 'anna', '--password-stdin'], '', false, /too short/],
     [
@@ -205,6 +224,22 @@ describe('askHidden', () => {
     const answer = askHidden({ input, output: new PassThrough() }, 'New password: ')
     input.write(key)
     expect(await answer).toBeNull()
+  })
+
+  it('turns the echo off before it asks, and on again', async () => {
+    const events: string[] = []
+    const setRawMode = (on: boolean) => events.push(`raw ${on}`)
+    const input = Object.assign(new PassThrough(), { setRawMode })
+    const output = new PassThrough()
+    output.on('data', (chunk) => events.push(String(chunk)))
+    const answer = askHidden({ input, output }, 'New password: ')
+    input.write('rätt häst\r')
+    expect(await answer).toBe('rätt häst')
+    expect(events.filter((event) => event !== '\n')).toEqual([
+      'raw true',
+      'New password: ',
+      'raw false',
+    ])
   })
 
   it('lets the person mend a slip', async () => {

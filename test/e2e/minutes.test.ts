@@ -243,7 +243,7 @@ describe('minutes given', () => {
     await spend(await tunnelTo('face.test'), noon, 60)
     expect((await get('face.test')).status).toBe(403)
     const given = await sluss.run('quota', 'give', FROM.local, '10', '--why', 'krisinformation')
-    expect(given).toMatchObject({ code: 0 })
+    expect(given).toMatchObject({ code: 0, stderr: '' })
     expect((await get('face.test')).status).toBe(200)
     const [row] = await rows()
     expect(row).toMatchObject({ used: 60, given: 10, left: 10 })

@@ -31,16 +31,13 @@ describe('find and claim', () => {
         fc.integer(),
         (owners: LedgerOwner[], seed) => {
           const ledger = ledgerFor(25, seed)
-          const slots = owners.map((one) => {
-            expect(ledger.find(ledgerKey(one))).toBe(NONE)
-            return ledger.claim(ledgerKey(one))
-          })
-          expect(new Set(slots).size).toBe(owners.length)
-          for (const [i, one] of owners.entries()) {
-            expect(ledger.find(ledgerKey(one))).toBe(slots[i])
-            expect(ledger.claim(ledgerKey(one))).toBe(slots[i])
-            expect(ledger.owner(slots[i]!)).toEqual(one)
-          }
+          const keys = owners.map(ledgerKey)
+          expect(keys.map((key) => ledger.find(key))).toEqual(keys.map(() => NONE))
+          const slots = keys.map((key) => ledger.claim(key))
+          expect(new Set(slots).size).toBe(keys.length)
+          expect(keys.map((key) => ledger.find(key))).toEqual(slots)
+          expect(keys.map((key) => ledger.claim(key))).toEqual(slots)
+          expect(slots.map((slot) => ledger.owner(slot))).toEqual(owners)
           expect(ledger.counters().ledgers).toBe(owners.length)
         },
       ),
@@ -129,6 +126,15 @@ describe('idle ledgers, where there are as many as there may be', () => {
     expect(ledger.used(fifth, DAY + 4)).toBe(0)
     expect(touch(ledger, fifth, DAY + 4)).toBe(true)
     expect(slots.map((slot) => ledger.used(slot, DAY + 4))).toEqual([0, 0, 0, 1])
+  })
+
+  it('begin empty with the new owner also where the clock is set back', () => {
+    const { ledger, slots } = aged()
+    const fifth = ledger.claim('user 5')
+    touch(ledger, slots[2]!, DAY)
+    touch(ledger, slots[3]!, DAY)
+    expect(ledger.addBytes(fifth, DAY, 601, 1, 1)).toBe(true)
+    expect(ledger.minutes(fifth, DAY)).toEqual([601])
   })
 
   it('stay with an owner who claims them first', () => {

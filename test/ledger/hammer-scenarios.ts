@@ -14,11 +14,12 @@ export interface HammerData {
 
 export const DAY = 20_500
 export const THRESHOLD_BYTES = 16_384
-export const CLAIM_KEYS = 3_000
-export const MINUTE_USERS = 20
-export const MINUTE_ROUNDS = 20_000
-export const SHARED_MINUTES = 1_440
+export const CLAIM_KEYS = 2_000
+export const MINUTE_ROUNDS = 800
+export const ROUND_MINUTES = 80
+export const SHARED_MINUTES = 600
 export const TURN_USERS = 400
+export const CHURN_LEDGERS = 100
 export const CHURN_KEYS = 300
-export const CHURN_ROUNDS = 300
+export const CHURN_ROUNDS = 500
 export const CHURN_CLAIMS = 12

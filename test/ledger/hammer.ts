@@ -12,13 +12,16 @@ import {
   DAY,
   type HammerData,
   MINUTE_ROUNDS,
-  MINUTE_USERS,
+  ROUND_MINUTES,
   SHARED_MINUTES,
   THRESHOLD_BYTES,
   TURN_USERS,
 } from './hammer-scenarios.ts'
 
 const SCENARIOS = { claim, minutes, threshold, turn, churn }
+
+/** So many looks before a thread sleeps: long enough that threads with a core of their own set out together. */
+const SPINS = 2_000
 
 /** Waits until all threads are here. */
 function meet({ gate, threads }: HammerData): void {
@@ -28,8 +31,10 @@ function meet({ gate, threads }: HammerData): void {
     Atomics.store(words, 0, 0)
     Atomics.add(words, 1, 1)
     Atomics.notify(words, 1)
-  } else {
-    while (Atomics.load(words, 1) === round) Atomics.wait(words, 1, round, 1_000)
+    return
+  }
+  for (let spin = 0; Atomics.load(words, 1) === round; spin++) {
+    if (spin >= SPINS) Atomics.wait(words, 1, round, 1_000)
   }
 }
 
@@ -56,26 +61,32 @@ function claim(ledger: Ledger, data: HammerData): number[] {
   return slots
 }
 
-/** Random minutes of the same users. Posts how many were newly set, by user. */
-function minutes(ledger: Ledger, data: HammerData): { set: number[]; tried: number[][] } {
-  const random = randomOf(data.thread)
-  const set = Array<number>(MINUTE_USERS).fill(0)
-  const tried = Array.from({ length: MINUTE_USERS }, () => [] as number[])
-  meet(data)
+/** Minutes of one user, a new day each round: each its own, or all the same. Posts how many it set. */
+function minutes(ledger: Ledger, data: HammerData): { own: number; shared: number } {
+  const said = { own: 0, shared: 0 }
+  const own = ledger.claim('own')
+  const shared = ledger.claim('shared')
+  const add = (slot: number, day: number, minute: number) =>
+    ledger.addBytes(slot, day, minute, THRESHOLD_BYTES, THRESHOLD_BYTES)
   for (let round = 0; round < MINUTE_ROUNDS; round++) {
-    const user = random(MINUTE_USERS)
-    const minute = random(1_500)
-    tried[user]?.push(minute)
-    const slot = ledger.claim(`user ${user}`)
-    if (ledger.addBytes(slot, DAY, minute, THRESHOLD_BYTES, THRESHOLD_BYTES)) set[user]!++
+    meet(data)
+    for (let minute = 0; minute < ROUND_MINUTES; minute++) {
+      if (minute % data.threads === data.thread && add(own, DAY + round, minute)) said.own++
+      if (add(shared, DAY + round, minute)) said.shared++
+    }
+    meet(data)
+    // One thread looks while the others wait at the next round's gate.
+    if (data.thread !== 0) continue
+    if (ledger.used(own, DAY + round) !== ROUND_MINUTES) said.own = Number.NaN
+    if (ledger.used(shared, DAY + round) !== ROUND_MINUTES) said.shared = Number.NaN
   }
-  return { set, tried }
+  return said
 }
 
 /** Each moves its share of the threshold in each minute. Posts the minutes that its calls set. */
 function threshold(ledger: Ledger, data: HammerData): number[] {
   const slot = ledger.claim('anna')
-  const pieces = 16
+  const pieces = 128
   const bytes = THRESHOLD_BYTES / data.threads / pieces
   const set: number[] = []
   for (let minute = 0; minute < SHARED_MINUTES; minute++) {

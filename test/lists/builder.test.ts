@@ -107,10 +107,10 @@ describe('what fails a build', () => {
   check('a folder', [{ ...good, file: directory }], { what: 'not a file' })
   check(
     'a list of another kind of file',
-    [fileOf('page.html', '\n<p>Not found</p>\n<p>404</p>\n')],
+    [fileOf('page.html', '\n<p>Not found</p>\n<p>No list</p>\n')],
     {
       line: 2,
-      what: 'no line can be used, of 2. The most common fault: a character',
+      what: 'no line can be used, of 2. The most common fault: more than one word',
     },
   )
   check(
@@ -150,8 +150,8 @@ describe('what does not', () => {
     expect(hosts(fileOf('comments.txt', '# nothing yet\n\n'))).toBe(0)
   })
   test('a file larger than is read at a time, with lines across the border', () => {
-    const names = Array.from({ length: 150_000 }, (_, i) => `name-number-${i}.example`)
-    expect(hosts(fileOf('many.txt', names.join('\r\n')))).toBe(150_000)
+    const names = Array.from({ length: 60_000 }, (_, i) => `name-number-${i}.example`)
+    expect(hosts(fileOf('many.txt', names.join('\r\n')))).toBe(60_000)
   })
   test('a line longer than is read at a time', () => {
     expect(hosts(fileOf('line.txt', `${'x'.repeat(3_000_000)}\nexample.com`))).toBe(1)

@@ -1,4 +1,6 @@
 /** The lookup: exactly the listed hosts and their subdomains, by string and by bytes, without garbage. */
+import { execFileSync } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { locate } from '../../src/lists/locate.ts'
@@ -16,7 +18,7 @@ import {
   type TestList,
 } from './images.ts'
 
-const NAME_253 = `${'a'.repeat(62)}.${'b'.repeat(62)}.${'c'.repeat(62)}.${'d'.repeat(63)}.`
+const NAME_253 = `${'a'.repeat(62)}.${'b'.repeat(62)}.${'c'.repeat(62)}.${'d'.repeat(62)}.`
 
 /** Few labels, so that random names meet as parent, child, and look-alike. */
 const label = fc.constantFrom('a', 'b', 'aa', 'ab', 'com', 'book', 'face', 'facebook', 'x-1', '1a')
@@ -26,7 +28,7 @@ const hostName = fc
   .filter((name) => !isAddress(name))
 const host = fc.oneof(
   { weight: 8, arbitrary: hostName },
-  { weight: 1, arbitrary: fc.ipV4() },
+  { weight: 1, arbitrary: fc.nat(255).map((n) => `192.0.2.${n}`) },
   { weight: 1, arbitrary: fc.constantFrom('2001:db8::1', '2001:db8::2', '2001:db8::', '1.2.3.4') },
   { weight: 1, arbitrary: fc.constantFrom(`${NAME_253}e`, NAME_253.slice(0, -1), 'd.e') },
 )
@@ -50,7 +52,8 @@ describe('against a plain walk over sets', () => {
         const lookup = new Lookup(buffer)
         const listed = made.flatMap(({ domains }) => domains)
         const labels = noLabels()
-        for (const name of [...asked, ...listed, ...listed.map((domain) => `sub.${domain}`)]) {
+        const below = listed.map((domain) => `sub.${domain}`).filter(({ length }) => length <= 253)
+        for (const name of [...asked, ...listed, ...below]) {
           const expected = plain.labels(name)
           const any = made.some(({ domains }) =>
             suffixesOf(name).some((suffix) => domains.includes(suffix)),
@@ -62,7 +65,7 @@ describe('against a plain walk over sets', () => {
           expect(labels, name).toEqual(expected)
         }
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     )
   })
 
@@ -85,7 +88,7 @@ describe('against a plain walk over sets', () => {
         )
         expect(locations).toEqual(expected)
       }),
-      { numRuns: 500 },
+      { numRuns: 200 },
     )
   })
 })
@@ -165,8 +168,8 @@ test('random junk is no host, and no harm', () => {
   const lookup = new Lookup(buffer)
   const labels = noLabels()
   fc.assert(
-    fc.property(fc.string({ unit: 'binary' }), fc.uint8Array(), (text, bytes) => {
-      lookup.match(text, labels)
+    fc.property(fc.uint16Array(), fc.uint8Array(), (units, bytes) => {
+      lookup.match(String.fromCharCode(...units), labels)
       lookup.matchBytes(bytes, 0, bytes.length, labels)
       expect(lookup.matchBytes(bytes, bytes.length, 0, labels)).toBe(false)
     }),
@@ -174,36 +177,9 @@ test('random junk is no host, and no harm', () => {
 })
 
 test('no allocation', () => {
-  const domains = Array.from({ length: 5_000 }, (_, i) => `name${i}.example${i % 50}.com`)
-  const lookup = new Lookup(imageOf(listOf(...domains, '192.0.2.1', 'xxx')).buffer)
-  const plain = new Lookup(imageOf(listOf(...domains)).buffer)
-  const hosts = [
-    ...domains.map((domain) => `www.${domain}`),
-    'no.example',
-    '192.0.2.1',
-    'a.xxx',
-    'one',
-  ]
-  const encoded = hosts.map((name) => new TextEncoder().encode(name))
-  const labels = noLabels()
-  const work = () => {
-    for (const name of hosts) {
-      lookup.match(name, labels)
-      plain.match(name, labels)
-    }
-    for (const bytes of encoded) {
-      lookup.matchBytes(bytes, 0, bytes.length, labels)
-      plain.matchBytes(bytes, 0, bytes.length, labels)
-    }
-  }
-  // Compiled by then; before, numbers beyond 31 bits are boxed.
-  for (let i = 0; i < 100; i++) work()
-  const lookups = hosts.length * 4
-  const rounds = Array.from({ length: 20 }, () => {
-    const before = process.memoryUsage().heapUsed
-    work()
-    return (process.memoryUsage().heapUsed - before) / lookups
-  })
-  // One object a lookup would be 16 bytes at least. Some rounds hold what the test itself allocates.
-  expect(Math.min(...rounds.map(Math.abs))).toBeLessThan(0.5)
+  const script = fileURLToPath(new URL('allocation.ts', import.meta.url))
+  const measured = JSON.parse(execFileSync(process.execPath, [script], { encoding: 'utf8' }))
+  expect(Object.keys(measured)).toHaveLength(16)
+  // The smallest object has 16 bytes. Asking how much heap is used leaves a little behind by itself.
+  for (const [what, bytes] of Object.entries(measured)) expect(bytes, what).toBeLessThan(1)
 })

@@ -174,6 +174,7 @@ describe('parseNetwork', () => {
   checkNetwork('host bits', '10.1.2.3/8', 'network-host-bits')
   checkNetwork('the last host bit', '10.0.0.1/31', 'network-host-bits')
   checkNetwork('host bits in the first word', '192.0.0.0/1', 'network-host-bits')
+  checkNetwork('the first host bit of all', '128.0.0.0/0', 'network-host-bits')
   checkNetwork('host bits of IPv6', '2001:db8::1/64', 'network-host-bits')
   checkNetwork('host bits of a mapped address', '::ffff:10.0.0.0/8', 'network-host-bits')
   checkNetwork('host bits of everything', '::1/0', 'network-host-bits')

@@ -13,19 +13,19 @@ import {
 } from 'node:fs'
 import { tmpdir, userInfo } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { rowsAfter } from '../../src/settings/register-changes.ts'
 import {
-  diffRows,
   type HistoryEntry,
   historyFileIn,
   ownerOf,
   parseHistory,
   readHistory,
+  recordAndMake,
   recordHistory,
-  rowsAfter,
 } from '../../src/settings/register-history.ts'
 import type { RegisterFields } from '../../src/settings/register-row.ts'
+import { sha256Of } from '../../src/settings/replace-file.ts'
 
 const row = (changes: Partial<RegisterFields> = {}): RegisterFields => ({
   user: 'anna',
@@ -45,71 +45,6 @@ const sketch = (changes: HistoryEntry['changes']) =>
     const mark = { added: '+', removed: '-', changed: '' }[kind]
     return `${mark}${(after ?? before)?.user}`
   })
-
-describe('diffRows', () => {
-  const check = (before: RegisterFields[], after: RegisterFields[], expected: string[]) => {
-    expect(sketch(diffRows(before, after))).toEqual(expected)
-  }
-
-  it('finds nothing where only the order differs', () => {
-    const [a, b] = [row(), row({ user: 'bo' })]
-    check([a, b], [b, a], [])
-    check([a, a], [a, a], [])
-  })
-
-  it('tells added, removed and changed apart', () => {
-    check([], [row()], ['+anna'])
-    check([row()], [], ['-anna'])
-    check([row()], [row({ until: '2026-06-14' })], ['anna'])
-    check([row()], [row(), row()], ['+anna'])
-    check([row(), row()], [row()], ['-anna'])
-  })
-
-  it('sees a change where the person keeps the diary number or the first day', () => {
-    check([row()], [row({ from: '2026-02-01' })], ['anna'])
-    check([row()], [row({ dnr: 'KS 2026/2' })], ['anna'])
-    check([row()], [row({ dnr: 'KS 2026/2', from: '2026-02-01' })], ['-anna', '+anna'])
-    check([row()], [row({ user: 'bo' })], ['-anna', '+bo'])
-    const { user: _user, ...rest } = row()
-    expect(diffRows([row()], [{ ...rest, group: 'anna' }])).toHaveLength(2)
-  })
-
-  it('pairs the surest first', () => {
-    const before = [row({ until: '2026-03-31' }), row({ from: '2026-04-01' })]
-    const after = [row({ from: '2026-04-01', until: '2026-06-14' })]
-    expect(diffRows(before, after)).toEqual([
-      { kind: 'changed', before: before[1], after: after[0] },
-      { kind: 'removed', before: before[0], after: null },
-    ])
-  })
-
-  const rows = fc.array(
-    fc
-      .record({
-        user: fc.constantFrom('anna', 'bo'),
-        dnr: fc.constantFrom('', '1', '2'),
-        from: fc.constantFrom('2026-01-01', '2026-02-01'),
-        until: fc.constantFrom('2026-06-14', '2026-12-31'),
-      })
-      .map(row),
-    { maxLength: 8 },
-  )
-  const sorted = (all: readonly RegisterFields[]) =>
-    all.map((one) => JSON.stringify(one)).toSorted()
-
-  it('leads from any register to any other, however many steps there are', () => {
-    fc.assert(
-      fc.property(fc.array(rows, { minLength: 1, maxLength: 5 }), (versions) => {
-        const entries: HistoryEntry[] = []
-        for (const version of versions) {
-          const changes = diffRows(rowsAfter(entries), version)
-          entries.push({ time: '', who: '', how: 'editor', sha256: '', changes })
-          expect(sorted(rowsAfter(entries))).toEqual(sorted(version))
-        }
-      }),
-    )
-  })
-})
 
 describe('recordHistory', () => {
   let folder = ''
@@ -133,6 +68,8 @@ describe('recordHistory', () => {
     const read = readHistory(file)
     return read.ok ? read.history : { entries: [], notes: [read.fault.what] }
   }
+
+  const rowsNow = () => rowsAfter(history().entries.flatMap(({ changes }) => changes))
 
   it('starts with the whole register, for the eyes of its owner alone', async () => {
     expect(history()).toEqual({ entries: [], notes: [] })
@@ -173,7 +110,7 @@ describe('recordHistory', () => {
 
   it('keeps the fields of a row, and not its place in the file', async () => {
     await record('s1', [{ ...row(), row: 1, line: 3 } as RegisterFields])
-    expect(rowsAfter(history().entries)).toEqual([row()])
+    expect(rowsNow()).toEqual([row()])
     expect(readFileSync(file, 'utf8')).not.toContain('"line"')
     // The same row on another line: nothing that counts has changed.
     await record('s2', [{ ...row(), row: 2, line: 12 } as RegisterFields])
@@ -230,7 +167,39 @@ describe('recordHistory', () => {
     await Promise.all(users.map((user) => record(user, [row({ user })])))
     const { entries } = history()
     expect(entries.map(({ sha256 }) => sha256).toSorted()).toEqual(users.toSorted())
-    expect(rowsAfter(entries)).toEqual([row({ user: entries[entries.length - 1]!.sha256 })])
+    expect(rowsNow()).toEqual([row({ user: entries[entries.length - 1]!.sha256 })])
+  })
+
+  it('leaves a version that is already another alone', async () => {
+    const registerFile = join(folder, 'exemptions.yaml')
+    writeFileSync(registerFile, 'new')
+    const record = (sha256: string) =>
+      recordHistory({ file, registerFile, sha256, rows: [], who: 'x', how: 'editor', nowMs: 0 })
+    expect(await record(sha256Of('old'))).toEqual({ ok: true, entry: null })
+    expect(history().entries).toEqual([])
+    expect(await record(sha256Of('new'))).toMatchObject({ ok: true, entry: { how: 'editor' } })
+  })
+
+  it('enters a change before it is made, and takes it back where it cannot be', async () => {
+    const before = { sha256: 's1', rows: [row()], who: 'root', how: 'editor' } as const
+    const after = { sha256: 's2', rows: [], who: 'registrar', how: 'command' } as const
+    const seen: unknown[] = []
+    const fault = { what: 'the disk is full', hint: '' }
+    const made = await recordAndMake({
+      ...{ file, nowMs: 0, before, after },
+      make: () => {
+        seen.push(...history().entries.map(({ sha256 }) => sha256))
+        return fault
+      },
+    })
+    expect([made, seen]).toEqual([fault, ['s1', 's2']])
+    expect(history().entries.map(({ who, changes }) => [who, sketch(changes)])).toEqual([
+      ['root', ['+anna']],
+      ['registrar', ['-anna']],
+      ['registrar', ['+anna']],
+    ])
+    expect(await recordAndMake({ file, nowMs: 0, before, after, make: () => null })).toBeNull()
+    expect(history().entries.map(({ sha256 }) => sha256)).toEqual(['s1', 's2', 's1', 's2'])
   })
 
   it('does not stop at rights that are wider than ours', async () => {
@@ -250,5 +219,6 @@ describe('ownerOf', () => {
     expect(ownerOf(file)).toBe(userInfo().username)
     expect(ownerOf(file, join(folder, 'none'))).toBe(`uid ${userInfo().uid}`)
     rmSync(folder, { recursive: true })
+    expect(ownerOf(file)).toBe('unknown')
   })
 })

@@ -51,8 +51,7 @@ function load(text: string | Uint8Array, changes: Partial<RegisterContext> = {})
     rows: found.ok ? found.rows : [],
     exemptions: found.ok ? found.exemptions : [],
     problems: found.ok ? [] : found.problems.map(say),
-    warnings: found.ok ? found.warnings.map((warning) => [warning.kind, warning.row]) : [],
-    warned: found.ok ? found.warnings.map(say) : [],
+    warnings: found.ok ? found.warnings.map(({ kind }) => kind) : [],
   }
 }
 
@@ -133,6 +132,12 @@ describe('a register that holds', () => {
       ['anna', 1],
       ['bo', 9],
     ])
+  })
+
+  it('comes with its warnings, and counts all the same', () => {
+    const { warnings, exemptions } = load(row({ until: '2026-06-14' }) + row({ dnr: '' }))
+    expect(warnings).toEqual(['expired', 'dnr-missing'])
+    expect(exemptions).toHaveLength(2)
   })
 
   it('knows a version by its bytes', () => {
@@ -360,54 +365,6 @@ describe('a register that does not hold', () => {
       }),
       { numRuns: 500 },
     )
-  })
-})
-
-describe('warnings', () => {
-  const kinds = (text: string) => load(text).warnings
-
-  it('name rows that are over, and rows that soon are', () => {
-    expect(kinds(row({ until: '2026-06-14' }))).toEqual([['expired', 1]])
-    expect(kinds(row({ until: '2026-06-15' }))).toEqual([['expires-soon', 1]])
-    expect(kinds(row({ until: '2026-07-15' }))).toEqual([['expires-soon', 1]])
-    expect(kinds(row({ until: '2026-07-16' }))).toEqual([])
-    expect(load(row({ until: '2026-06-14' })).warned).toEqual([
-      'exemptions.yaml:1: row 1: until: user anna — it ended on 2026-06-14; it may stay as a record, or be taken away: the history keeps it',
-    ])
-  })
-
-  it('name rows without a diary number', () => {
-    expect(kinds(row({ dnr: '' }))).toEqual([['dnr-missing', 1]])
-  })
-
-  it('name rows that say the same for some day', () => {
-    const later = { from: '2027-01-01', until: '2027-12-31' }
-    const group = { user: null, group: 'anna' }
-    expect(kinds(row() + row())).toEqual([['overlap', 2]])
-    expect(kinds(row() + row({ from: '2026-12-31', until: '2027-01-01' }))).toEqual([
-      ['overlap', 2],
-    ])
-    expect(kinds(row() + row({ platforms: 'all' }))).toEqual([['overlap', 2]])
-    expect(kinds(row({ platforms: 'all' }) + row({ platforms: 'all' }))).toEqual([['overlap', 2]])
-    expect(kinds(row() + row({ user: 'ANNA', platforms: '[youtube, facebook]' }))).toEqual([
-      ['overlap', 2],
-    ])
-    expect(kinds(row() + row(later))).toEqual([])
-    expect(kinds(row() + row({ platforms: '[youtube]' }))).toEqual([])
-    expect(kinds(row() + row({ user: 'bo' }))).toEqual([])
-    expect(kinds(row() + row(group))).toEqual([])
-    const [warned] = load(row() + row({ platforms: '[youtube, facebook]' })).warned
-    expect(warned).toBe(
-      'exemptions.yaml:9: row 2: platforms: user anna — row 1 (line 1) has the same days for facebook; keep one of them, or divide the days',
-    )
-  })
-
-  it('say nothing of an overlap that is past', () => {
-    const past = { until: '2026-02-01' }
-    expect(kinds(row(past) + row(past))).toEqual([
-      ['expired', 1],
-      ['expired', 2],
-    ])
   })
 })
 

@@ -88,7 +88,7 @@ describe('replaceFile', () => {
 
   it.each([
     ['while the new text was made', 'change'],
-    ['while the change was announced', 'announce'],
+    ['while it was being committed', 'commit'],
   ])('never overwrites what someone saved %s', async (_name, when) => {
     const replaced = await replaceFile({
       file,
@@ -96,10 +96,10 @@ describe('replaceFile', () => {
         if (when === 'change') writeFileSync(file, 'theirs\n')
         return { text: 'ours\n', value: 'done' }
       },
-      announce: async () => {
-        expect(when).toBe('announce')
+      commit: async (rename) => {
+        expect(when).toBe('commit')
         writeFileSync(file, 'theirs\n')
-        return null
+        return rename()
       },
     })
     expect(replaced).toMatchObject({
@@ -110,10 +110,10 @@ describe('replaceFile', () => {
     expect(readdirSync(folder)).toEqual(['exemptions.yaml'])
   })
 
-  it('stops where the announcement fails', async () => {
+  it('stops where the commit does', async () => {
     const fault = { what: 'no history', hint: '' }
-    const announce = async () => fault
-    expect(await replaceFile({ file, change: change('new\n'), announce })).toEqual({
+    const commit = async () => fault
+    expect(await replaceFile({ file, change: change('new\n'), commit })).toEqual({
       ok: false,
       fault,
     })
@@ -126,7 +126,6 @@ describe('replaceFile', () => {
       replaceFile({
         file,
         change: (before) => ({ text: `${Buffer.from(before!.bytes)}${letter}`, value: letter }),
-        announce: async () => null,
       })
     await Promise.all(letters.map(add))
     expect([...text().slice('old\n'.length)].toSorted()).toEqual(letters)

@@ -3,7 +3,7 @@
  * Never: reaches into the process; what it knows it asks as a user would.
  */
 import { type ChildProcess, fork, spawn } from 'node:child_process'
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdirSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -12,7 +12,7 @@ import type { Status } from '../../../src/service/status.ts'
 import { logRows } from './files.ts'
 
 const ENTRY = fileURLToPath(new URL('clocked.ts', import.meta.url))
-const LAUNCHER = fileURLToPath(new URL('../../../sluss', import.meta.url))
+export const LAUNCHER = fileURLToPath(new URL('../../../sluss', import.meta.url))
 
 /** What a test says of its Sluss; files are written beside the settings. */
 export interface SlussOptions {
@@ -22,7 +22,14 @@ export interface SlussOptions {
   /** What the clock shows at the start; real time where it is left out. */
   readonly atMs?: number
   readonly threads?: number
+  /** Started by `./sluss start`, as people do it; then its clock cannot be moved. */
+  readonly launcher?: boolean
 }
+
+export type StartOptions = Pick<SlussOptions, 'atMs' | 'threads' | 'launcher'>
+
+/** How an editor saves: into the file, by renaming a new one over it, by deleting it and making it anew. */
+export type Writing = 'in place' | 'renamed over' | 'recreated'
 
 /** A line of the log, as the `traffic` view of the day's file shows it. */
 export type TrafficLine = Readonly<Record<string, string | number | null>>
@@ -47,21 +54,29 @@ export class Sluss {
     this.write('sluss.yaml', options.settings)
   }
 
-  /** Writes a file of the configuration, as an editor would. */
-  write(name: string, text: string): void {
-    const file = join(this.folder, 'config', name)
+  /** Where a file of the configuration lies. */
+  path(name: string): string {
+    return join(this.folder, 'config', name)
+  }
+
+  /** Writes a file of the configuration, in the way that some editor does. */
+  write(name: string, text: string | Buffer, how: Writing = 'in place'): void {
+    const file = this.path(name)
     mkdirSync(dirname(file), { recursive: true })
-    writeFileSync(file, text)
+    if (how === 'recreated') rmSync(file)
+    writeFileSync(how === 'renamed over' ? `${file}~` : file, text)
+    if (how === 'renamed over') renameSync(`${file}~`, file)
   }
 
   /** Starts it and waits for its ready line. */
-  async start({ atMs, threads = 2 }: Pick<SlussOptions, 'atMs' | 'threads'> = {}): Promise<void> {
+  async start(options: StartOptions = {}): Promise<void> {
+    const { atMs, threads = 2, launcher = false } = options
     const args = ['start', '--config', this.config, '--state', this.state]
     args.push('--set', `threads=${threads}`)
-    const child = fork(ENTRY, args, {
-      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: { ...process.env, SLUSS_TEST_AT_MS: atMs === undefined ? '' : String(atMs) },
-    })
+    const env = { ...process.env, SLUSS_TEST_AT_MS: atMs === undefined ? '' : String(atMs) }
+    const child = launcher
+      ? spawn(LAUNCHER, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+      : fork(ENTRY, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env })
     this.#process = child
     child.stderr!.setEncoding('utf8').on('data', (text: string) => {
       this.errors += text

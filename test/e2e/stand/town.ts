@@ -36,6 +36,7 @@ export const USER = { name: 'anna.andersson', password: 'Sommar-2026', groups: '
 export interface TownOptions {
   readonly atMs?: number
   readonly threads?: number
+  readonly launcher?: boolean
   /** The register, as YAML. */
   readonly exemptions?: string
   /** Settings beyond the usual ones, as YAML of further top-level keys. */

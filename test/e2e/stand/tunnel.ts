@@ -2,6 +2,7 @@
  * Owns: a client of plain bytes: heads sent as written, tunnels opened by CONNECT.
  * Never: repairs what a test gets wrong on purpose.
  */
+import { createHash } from 'node:crypto'
 import { connect, type Socket } from 'node:net'
 
 export interface Reply {
@@ -92,5 +93,40 @@ export function openTunnel(
     }
     socket.on('data', onData)
     socket.once('error', reject)
+  })
+}
+
+/**
+ * Reads `socket` to its end: how many bytes came, and their SHA-256. With `after`, counting begins behind
+ * the first `after`, and what came before it is the `head`. Rejects where it is reset.
+ */
+export function digestOf(
+  socket: Socket,
+  after = '',
+): Promise<{ head: string; length: number; hash: string }> {
+  return new Promise((resolve, reject) => {
+    const hash = createHash('sha256')
+    let head = ''
+    let length = 0
+    let counting = after === ''
+    const count = (bytes: Buffer) => {
+      length += bytes.length
+      hash.update(bytes)
+    }
+    socket.on('data', (bytes: Buffer) => {
+      if (counting) {
+        count(bytes)
+        return
+      }
+      head += bytes.toString('latin1')
+      const at = head.indexOf(after)
+      if (at < 0) return
+      counting = true
+      count(Buffer.from(head.slice(at + after.length), 'latin1'))
+      head = head.slice(0, at + after.length)
+    })
+    socket.once('end', () => resolve({ head, length, hash: hash.digest('hex') }))
+    socket.once('error', reject)
+    socket.resume()
   })
 }

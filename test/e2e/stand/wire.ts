@@ -12,17 +12,23 @@ export interface WireReply extends Reply {
 
 export class Wire {
   readonly socket: Socket
-  #held: Buffer = Buffer.alloc(0)
+  /** The system's word for what went wrong: ECONNRESET; empty where it ended well. */
+  fault = ''
+  #parts: Buffer[] = []
+  #length = 0
   #ended = false
   #wake: () => void = () => {}
 
   constructor(port: number) {
     this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
     this.socket.on('data', (bytes: Buffer) => {
-      this.#held = Buffer.concat([this.#held, bytes])
+      this.#parts.push(bytes)
+      this.#length += bytes.length
       this.#wake()
     })
-    this.socket.on('error', () => {})
+    this.socket.on('error', (error: NodeJS.ErrnoException) => {
+      this.fault = error.code ?? error.message
+    })
     for (const event of ['end', 'close']) {
       this.socket.once(event, () => {
         this.#ended = true
@@ -38,44 +44,51 @@ export class Wire {
 
   /** The next reply, whole; `method` is what it answers: the reply to HEAD has no content. */
   async reply(method = 'GET'): Promise<WireReply> {
+    const end = 4 + (await this.#find('\r\n\r\n'))
+    const head = parseReply(this.#held.toString('latin1', 0, end))!
+    const { status, fields } = head
+    const empty = method === 'HEAD' || status < 200 || status === 204 || status === 304
+    this.#drop(end)
+    let content: Buffer = Buffer.alloc(0)
+    if (!empty && fields.get('transfer-encoding') === 'chunked') content = await this.#chunks()
+    else if (!empty) content = await this.#bytes(Number(fields.get('content-length') ?? 0))
+    return { ...head, body: content.toString('latin1'), content }
+  }
+
+  async #chunks(): Promise<Buffer> {
+    const parts: Buffer[] = []
     for (;;) {
-      const reply = parseReply(this.#held.toString('latin1'))
-      const found = reply === null ? null : this.#whole(reply, method)
-      if (found !== null) return found
-      if (this.#ended) throw new Error(`ended after ${JSON.stringify(this.rest)}`)
+      const end = await this.#find('\r\n')
+      const size = Number.parseInt((await this.#bytes(end + 2)).toString('latin1'), 16)
+      const chunk = await this.#bytes(size + 2)
+      if (size === 0) return Buffer.concat(parts)
+      parts.push(chunk.subarray(0, size))
+    }
+  }
+
+  async #find(text: string): Promise<number> {
+    for (;;) {
+      const at = this.#held.indexOf(text, 0, 'latin1')
+      if (at >= 0) return at
       await this.#more()
     }
   }
 
-  #whole(reply: Reply, method: string): WireReply | null {
-    const start = this.#held.indexOf('\r\n\r\n') + 4
-    const { status, fields } = reply
-    const empty = method === 'HEAD' || status < 200 || status === 204 || status === 304
-    const chunked = fields.get('transfer-encoding') === 'chunked'
-    if (empty) return this.#take(reply, start, Buffer.alloc(0))
-    if (chunked) return this.#chunks(reply, start)
-    const end = start + Number(fields.get('content-length') ?? 0)
-    return this.#held.length < end ? null : this.#take(reply, end, this.#held.subarray(start, end))
+  async #bytes(length: number): Promise<Buffer> {
+    while (this.#length < length) await this.#more()
+    const bytes = this.#held.subarray(0, length)
+    this.#drop(length)
+    return bytes
   }
 
-  #chunks(reply: Reply, start: number): WireReply | null {
-    const parts: Buffer[] = []
-    let at = start
-    for (;;) {
-      const lineEnd = this.#held.indexOf('\r\n', at)
-      if (lineEnd < 0) return null
-      const size = Number.parseInt(this.#held.toString('latin1', at, lineEnd), 16)
-      const end = lineEnd + 2 + size + 2
-      if (this.#held.length < end) return null
-      if (size === 0) return this.#take(reply, end, Buffer.concat(parts))
-      parts.push(this.#held.subarray(lineEnd + 2, end - 2))
-      at = end
-    }
+  #drop(length: number): void {
+    this.#parts = [this.#held.subarray(length)]
+    this.#length -= length
   }
 
-  #take(reply: Reply, end: number, content: Buffer): WireReply {
-    this.#held = this.#held.subarray(end)
-    return { ...reply, body: content.toString('latin1'), content }
+  get #held(): Buffer {
+    if (this.#parts.length !== 1) this.#parts = [Buffer.concat(this.#parts)]
+    return this.#parts[0]!
   }
 
   /** What has come and is no part of a reply that was asked for. */
@@ -85,10 +98,15 @@ export class Wire {
 
   /** Resolves when the other side has ended or closed it; `rest` is then all that came. */
   async ended(): Promise<void> {
-    while (!this.#ended) await this.#more()
+    while (!this.#ended) await this.#event()
   }
 
-  #more(): Promise<void> {
+  async #more(): Promise<void> {
+    if (this.#ended) throw new Error(`ended after ${JSON.stringify(this.rest.slice(0, 500))}`)
+    await this.#event()
+  }
+
+  #event(): Promise<void> {
     return new Promise((resolve) => {
       this.#wake = resolve
     })

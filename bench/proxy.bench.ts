@@ -1,0 +1,137 @@
+/**
+ * Owns: what a forwarded request and a tunnel cost, beside a proxy as Node programs are usually written.
+ * Never: measures the load: that runs on another core.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type BenchOptions, type BenchResult, type Comparison, compare } from './measure.ts'
+import { connects, forwardedGets, type Target } from './stand/load.ts'
+import {
+  cpuUs,
+  LOAD_CORE,
+  MEASURED_CORE,
+  type Program,
+  pathOf,
+  pinSelf,
+  startProgram,
+} from './stand/processes.ts'
+
+export const question =
+  'What does a forwarded GET (1 KiB, keep-alive) and a CONNECT + GET + close cost through the whole of ' +
+  'Sluss (classified, decided, recorded in SQLite), against http-proxy-3, which only forwards?'
+
+interface Peer {
+  readonly name: string
+  readonly program: Program
+  readonly target: Target
+}
+
+type Load = (target: Target, amount: number) => Promise<void>
+
+export async function run({ small }: BenchOptions): Promise<BenchResult> {
+  const folder = mkdtempSync(join(tmpdir(), 'sluss-bench-'))
+  const programs: Program[] = []
+  const start = async (core: number, file: string, args: readonly string[] = []) => {
+    const program = await startProgram(core, pathOf(file), args)
+    programs.push(program)
+    return program
+  }
+  try {
+    if (!small) pinSelf()
+    const origin = await start(LOAD_CORE, 'bench/stand/origin.ts')
+    const originPort = Number(origin.ready.split(' ')[1])
+    const baseline = await start(MEASURED_CORE, 'bench/stand/http-proxy.ts')
+    const sluss = await start(MEASURED_CORE, 'src/cli/main.ts', startArguments(folder, originPort))
+    const peer = (name: string, program: Program, port: string | undefined): Peer => {
+      return { name, program, target: { proxyPort: Number(port), originPort } }
+    }
+    const peers = [
+      peer('http-proxy-3', baseline, baseline.ready.split(' ')[1]),
+      peer('Sluss', sluss, /proxy=\S+:(\d+)/.exec(sluss.ready)?.[1]),
+    ]
+    const comparisons = [
+      ...(await measure('forwarded GET', 'GETs', peers, forwardedGets, small ? 40 : 30_000, small)),
+      ...(await measure('CONNECT', 'CONNECTs', peers, connects, small ? 10 : 5_000, small)),
+    ]
+    const notes = [
+      `Each proxy on core ${MEASURED_CORE}, one proxy thread; load and origin on core ${LOAD_CORE}.`,
+      'CPU is of the whole process, from /proc: proxy thread, main and writer. Not the kernel work that',
+      'loopback does in interrupts. http-proxy-3 neither classifies nor records.',
+    ]
+    return { comparisons, facts: [], notes: [notes.join(' ')] }
+  } finally {
+    await Promise.all(programs.map((program) => program.stop()))
+    rmSync(folder, { recursive: true, force: true })
+  }
+}
+
+/** The same rounds twice: once for CPU, once for the rate. */
+async function measure(
+  title: string,
+  plural: string,
+  peers: readonly Peer[],
+  load: Load,
+  amount: number,
+  small: boolean,
+): Promise<Comparison[]> {
+  const rounds = small ? 1 : 5
+  const warmUpRounds = small ? 0 : 1
+  const cpu = await compare({
+    title: `CPU of a ${title}`,
+    unit: 'µs of CPU',
+    better: 'lower',
+    rounds,
+    warmUpRounds,
+    contenders: peers.map(({ name, program, target }) => ({
+      name,
+      round: async () => {
+        const before = cpuUs(program)
+        await load(target, amount)
+        // Under the resolution of /proc only in a small run, which is not for measuring.
+        return Math.max(1, cpuUs(program) - before) / amount
+      },
+    })),
+  })
+  const rate = await compare({
+    title: `${plural} a second`,
+    unit: `${plural}/s`,
+    better: 'higher',
+    rounds,
+    warmUpRounds: 0,
+    contenders: peers.map(({ name, target }) => ({
+      name,
+      round: async () => {
+        const beganMs = performance.now()
+        await load(target, amount)
+        return (amount * 1_000) / (performance.now() - beganMs)
+      },
+    })),
+  })
+  return [cpu, rate]
+}
+
+/** A Sluss with the shipped lists and platforms, one proxy thread, and loopback allowed. */
+function startArguments(folder: string, originPort: number): string[] {
+  const config = join(folder, 'sluss.yaml')
+  mkdirSync(join(folder, 'state'))
+  const list = (name: string) => JSON.stringify(pathOf(`config/lists/${name}.txt`))
+  const settings = `version: 1
+state: state
+listen: { proxy: 127.0.0.1:0 }
+threads: 1
+zones: [{ name: local, networks: [127.0.0.0/8], identify: address }]
+categories:
+  porn: { action: block, lists: [${list('porn')}] }
+  racism: { action: block, lists: [${list('racism')}] }
+  gambling: { action: block, lists: [${list('gambling')}] }
+  evasion: { action: block, lists: [${list('evasion')}] }
+  social: { action: quota, minutes: 60, platforms: all }
+platforms: ${JSON.stringify(pathOf('config/platforms.yaml'))}
+neverBlock: ${list('never-block')}
+ports: { connect: [${originPort}], http: [${originPort}] }
+addresses: { allow: [127.0.0.0/8] }
+`
+  writeFileSync(config, settings)
+  return ['start', '--config', config]
+}

@@ -1,0 +1,71 @@
+/**
+ * Owns: the processes of a bench of the whole proxy: each pinned to a core, its CPU time read from outside.
+ * Never: measures itself; load and origins run on another core than what is measured.
+ */
+import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
+import { readFileSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
+import { fileURLToPath } from 'node:url'
+
+/** What is measured runs on the first core, everything else on the last. */
+export const MEASURED_CORE = 0
+export const LOAD_CORE = availableParallelism() - 1
+
+const TICK_MS = 1_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
+
+export interface Program {
+  readonly process: ChildProcess
+  /** The line it printed when it was ready. */
+  readonly ready: string
+  stop(): Promise<void>
+}
+
+/** Starts a TypeScript file of ours on `core`; resolves with the first line it prints that says ready. */
+export function startProgram(
+  core: number,
+  file: string,
+  args: readonly string[],
+): Promise<Program> {
+  const words = ['-c', String(core), process.execPath, file, ...args]
+  const child = spawn('taskset', words, { stdio: ['ignore', 'pipe', 'pipe'] })
+  let errors = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    errors += text
+  })
+  return new Promise((resolve, reject) => {
+    let held = ''
+    child.stdout.setEncoding('utf8').on('data', (text: string) => {
+      held += text
+      const ready = held.split('\n').find((line) => line.startsWith('ready '))
+      if (ready !== undefined) resolve({ process: child, ready, stop: () => stopped(child) })
+    })
+    child.once('exit', (code) => reject(new Error(`${file} ended with ${code}: ${errors}`)))
+  })
+}
+
+function stopped(child: ChildProcess): Promise<void> {
+  return new Promise((resolve) => {
+    if (child.exitCode !== null) return resolve()
+    child.once('exit', () => resolve())
+    child.kill('SIGTERM')
+  })
+}
+
+/** Moves this process, the load, to its core. */
+export function pinSelf(): void {
+  execFileSync('taskset', ['-a', '-cp', String(LOAD_CORE), String(process.pid)], {
+    stdio: 'ignore',
+  })
+}
+
+/** CPU time of a process so far, all of its threads, user and system, in microseconds. */
+export function cpuUs({ process: { pid } }: Program): number {
+  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
+  // After the name, which may hold anything, in brackets: field 3 is the state, 14 and 15 the times.
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
+  return (Number(fields[11]) + Number(fields[12])) * TICK_MS * 1_000
+}
+
+export function pathOf(file: string): string {
+  return fileURLToPath(new URL(`../../${file}`, import.meta.url))
+}

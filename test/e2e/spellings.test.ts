@@ -1,0 +1,165 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest'
+import { until } from './stand/sluss.ts'
+import { buildTown, type Town } from './stand/town.ts'
+import { Wire } from './stand/wire.ts'
+
+/** What the lists of these tests name, besides a name. */
+const LISTED = {
+  'lists/porn.txt': 'bad.test\nxn--frbjuden-n4a.test\n192.0.2.53\n2001:db8::bad\n',
+}
+
+/** Asks for `host` by CONNECT and in absolute form; the status line of each answer, without its version. */
+async function ask(town: Town, host: string, port: number): Promise<string[]> {
+  const authority = `${Buffer.from(host, 'utf8').toString('latin1')}:${port}`
+  const lines: string[] = []
+  for (const request of [`CONNECT ${authority}`, `GET http://${authority}/x`]) {
+    const wire = new Wire(town.sluss.port)
+    wire.send(`${request} HTTP/1.1\r\nHost: ${authority}\r\n\r\n`)
+    lines.push((await wire.reply()).line.replace(/^HTTP\/1\.1 /, ''))
+    wire.close()
+  }
+  return lines
+}
+
+/** The hosts in the rows of `reason`, as soon as there are `count` of them. */
+async function rows(town: Town, reason: string, count: number): Promise<Set<string>> {
+  const lines = () => town.sluss.lines('reason = ?', reason)
+  await until(`${count} rows of ${reason}`, () => lines().length === count)
+  return new Set(lines().map(({ host }) => String(host)))
+}
+
+let town: Town
+beforeAll(async () => {
+  town = await buildTown({ files: LISTED })
+})
+afterAll(() => town.close())
+
+describe('a listed host', () => {
+  it('is refused in every spelling and on every open port', async () => {
+    const names = [
+      'bad.test',
+      'BAD.TEST',
+      'bad.test.',
+      'Deep.Down.Bad.Test.',
+      'b%61d.test',
+      'ｂad.test',
+    ]
+    const idn = [
+      'xn--frbjuden-n4a.test',
+      'XN--FRBJUDEN-N4A.TEST',
+      'förbjuden.test',
+      'FÖRBJUDEN.test.',
+    ]
+    const percent = ['f%C3%B6rbjuden.test', 'www.förbjuden.test']
+    const ipv4 = ['192.0.2.53', '192.0.2.53.', '3221226037', '0xC0000235', '0xC0.0.0x2.065']
+    const short = ['192.0.565', '192.565', '030000001065', '%31%39%32.0.2.53', '１９２.0.2.53']
+    const mapped = ['[::ffff:192.0.2.53]', '[::ffff:c000:235]', '[0:0:0:0:0:FFFF:C000:0235]']
+    const ipv6 = ['[2001:db8::bad]', '[2001:DB8:0:0:0:0:0:0BAD]', '[2001:0db8::0:bad]']
+    const all = [...names, ...idn, ...percent, ...ipv4, ...short, ...mapped, ...ipv6]
+    const refused = '403 This site is refused: porn'
+    for (const spelling of all) {
+      expect([spelling, ...(await ask(town, spelling, town.http.port))]).toEqual([
+        spelling,
+        refused,
+        refused,
+      ])
+    }
+    expect(await rows(town, 'category-blocked', 2 * all.length)).toEqual(
+      new Set([
+        ...['bad.test', 'deep.down.bad.test', 'xn--frbjuden-n4a.test', 'www.xn--frbjuden-n4a.test'],
+        ...['192.0.2.53', '2001:db8::bad'],
+      ]),
+    )
+    expect(town.http.connections).toBe(0)
+  })
+
+  it('is refused on another port for the port, and with a user for the user', async () => {
+    expect(await ask(town, 'bad.test', 81)).toEqual([
+      '403 The port is not allowed',
+      '403 The port is not allowed',
+    ])
+    expect(await ask(town, 'news.test@bad.test', town.http.port)).toEqual([
+      '400 The request cannot be understood',
+      '400 The request cannot be understood',
+    ])
+    expect(await rows(town, 'port-forbidden', 2)).toEqual(new Set(['bad.test']))
+    expect(await rows(town, 'userinfo-forbidden', 2)).toEqual(new Set(['']))
+  })
+})
+
+describe('the proxy itself', () => {
+  it('is not reached through itself, nor is its portal, though the port and loopback are open', async () => {
+    const { sluss } = town
+    const ports = [sluss.port, Number(sluss.portal.split(':')[1])]
+    const { policy } = await sluss.status()
+    town.rewrite({ ports })
+    await sluss.policyAfter(policy)
+    const refused = '403 The address is not allowed'
+    for (const port of ports) {
+      for (const host of ['127.0.0.1', '127.1', 'news.test', '[::ffff:127.0.0.1]']) {
+        expect([host, port, ...(await ask(town, host, port))]).toEqual([
+          host,
+          port,
+          refused,
+          refused,
+        ])
+      }
+    }
+    expect(await rows(town, 'address-forbidden', 16)).toEqual(new Set(['127.0.0.1', 'news.test']))
+  })
+})
+
+describe('a private address', () => {
+  let strict: Town
+  beforeAll(async () => {
+    strict = await buildTown({ allow: [] })
+  })
+  afterAll(() => strict.close())
+
+  it('is not reached in any spelling, nor by a name that leads there', async () => {
+    const names = ['news.test', 'NEWS.test.', 'localhost']
+    const ipv4 = [
+      '127.0.0.1',
+      '127.1',
+      '2130706433',
+      '0x7f.1',
+      '0x7F000001',
+      '0177.1',
+      '017700000001',
+    ]
+    const zero = ['0.0.0.0', '0', '[::]', '127.0.0.1.']
+    const mapped = ['[::ffff:127.0.0.1]', '[::ffff:7f00:1]', '[::127.0.0.1]', '[::1]', '[0:0::1]']
+    const embedded = [
+      '[64:ff9b::127.0.0.1]',
+      '[64:ff9b::7f00:1]',
+      '[2002:7f00:1::]',
+      '[2002:7f00:1::1]',
+    ]
+    const others = [
+      '10.0.0.1',
+      '169.254.169.254',
+      '0xa9fea9fe',
+      '100.64.0.1',
+      '192.168.1.1',
+      '[fd00::1]',
+    ]
+    const all = [...names, ...ipv4, ...zero, ...mapped, ...embedded, ...others, '[fe80::1]']
+    const refused = '403 The address is not allowed'
+    for (const spelling of all) {
+      expect([spelling, ...(await ask(strict, spelling, strict.http.port))]).toEqual([
+        spelling,
+        refused,
+        refused,
+      ])
+    }
+    await rows(strict, 'address-forbidden', 2 * all.length)
+    const [line] = strict.sluss.lines("host = '127.0.0.1'")
+    expect(line).toMatchObject({
+      verdict: 'refuse',
+      rule: 'addresses',
+      status: 403,
+      ending: 'refused',
+    })
+    expect(strict.http.connections).toBe(0)
+  })
+})
