@@ -1,5 +1,6 @@
 /**
- * Owns: how many records a second the writer thread keeps, and what one costs, beside a plain SQLite table.
+ * Owns: how many records a second the writer thread keeps, and what one costs, beside a plain
+ * SQLite table.
  * Never: measures opening a file: each round begins with one batch that is not counted.
  */
 import assert from 'node:assert/strict'
@@ -28,9 +29,11 @@ import {
 } from './measure.ts'
 
 export const question =
-  'How many records a second does the writer keep, and what does one cost, beside one plain table with two indexes?'
+  'How many records a second does the writer keep, and at what cost, beside one plain table?'
 
-/** As the proxy threads send them at some thousands a second: see FLUSH_MS in src/proxy/record.ts. */
+/**
+ * As the proxy threads send them at some thousands a second: see FLUSH_MS in src/proxy/record.ts.
+ */
 const BATCH_RECORDS = 1_000
 /** Batches sent and not acknowledged. */
 const WINDOW = 8
@@ -156,7 +159,9 @@ function ourWriter(batches: RecordBatch[], identities: WriterData['identities'])
   })
 }
 
-/** The same work without our thoughts: texts as they are, and the two indexes that questions need. */
+/**
+ * The same work without our thoughts: texts as they are, and the two indexes that questions need.
+ */
 function plainTable(batches: RecordBatch[]) {
   return inFolder(async (folder): Promise<Measured> => {
     const path = join(folder, 'plain.sqlite')

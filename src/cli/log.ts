@@ -51,11 +51,12 @@ interface SearchFlags {
 const SEARCH_HELP = `
 Rows come newest first. A connection that was recorded when it opened and when it closed is one row.
 
-Times: 2026-11-21, "2026-11-21 20:15" (local), or 2026-11-21T20:15:03+01:00. --from is included, --to is
-not; a lone date as --to includes that day. Days start at day.starts.
+Times: 2026-11-21, "2026-11-21 20:15" (local), or 2026-11-21T20:15:03+01:00. --from is included,
+--to is not; a lone date as --to includes that day. Days start at day.starts.
 
-CSV is RFC 4180 with a header line. Cells that start with = + - @ get an apostrophe before them, so that
-no spreadsheet runs them; invisible characters are written out (\\x1b). JSON is one array, and exact.
+CSV is RFC 4180 with a header line. Cells that start with = + - @ get an apostrophe before them, so
+that no spreadsheet runs them; invisible characters are written out (\\x1b). JSON is one array, and
+exact.
 
 Examples:
   sluss log search --user anna.andersson --from 2026-11-20
@@ -154,7 +155,9 @@ function* render(rows: Given, format: Format): Generator<string> {
   }
 }
 
-/** Writes as fast as the reader takes it; a reader that has seen enough (`head`) ends it quietly. */
+/**
+ * Writes as fast as the reader takes it; a reader that has seen enough (`head`) ends it quietly.
+ */
 async function writeOut(chunks: Iterable<string>): Promise<void> {
   const { stdout } = process
   let closed = false

@@ -159,7 +159,7 @@ export class Client {
       this.#refuse(head, facts, verdict, verdict.reason)
       return
     }
-    engine.watch(flow, facts, slot)
+    engine.meter.watch(flow, facts, slot)
     if (head.carriage === 'connect') void this.#connect(head, facts, flow)
     else this.#forwardRequest(head, facts, flow)
   }
@@ -270,17 +270,20 @@ export class Client {
   }
 
   #minutes(facts: Facts): { used: number; returns: string } {
-    const returns = formatTime(this.#engine.policy.calendar.timezone, this.#engine.dayEndMs(facts))
+    const returns = formatTime(
+      this.#engine.policy.calendar.timezone,
+      this.#engine.meter.dayEndMs(facts.nowMs),
+    )
     return { used: facts.minutesUsed, returns: returns.slice(0, 16).replace('T', ' ') }
   }
 
   /** A head that cannot be read: answered, recorded, and the connection ended. */
   #fault(head: HeadFault): void {
     this.#state = 'busy'
-    const verdict = refuse(head.fault, 'request')
+    const verdict = this.#engine.decideFault(head.fault)
     this.#flow = this.#engine.begin(head, this.asker, null, verdict)
     const bytes = refusalBytes({
-      reason: head.fault,
+      reason: verdict.reason,
       verdict,
       method: head.method,
       minor: 1,
@@ -292,7 +295,7 @@ export class Client {
       nowMs: this.#engine.clock(),
       keepAlive: false,
     })
-    this.#answer(bytes, head.fault, false)
+    this.#answer(bytes, verdict.reason, false)
   }
 
   #answer(bytes: Buffer, reason: Reason, keepAlive: boolean): void {

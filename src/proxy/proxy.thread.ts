@@ -38,7 +38,7 @@ let cutAtMs = Infinity
 const ticking = setInterval(() => engine.tick(), FLUSH_MS)
 const sweeping = setInterval(() => {
   const nowMs = performance.now()
-  engine.reconsider()
+  engine.cutSpent()
   for (const client of listeners.clients) client.sweep(nowMs)
   engine.pool.sweep(nowMs)
   say({ kind: 'counters', counters: engine.snapshot() })

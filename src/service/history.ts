@@ -17,7 +17,6 @@ export async function enterHistory(
   if (!register.ok) return null
   const recorded = await recordHistory({
     file: historyFileIn(stateDir),
-    registerFile: file,
     sha256: register.sha256,
     rows: register.rows,
     who: ownerOf(file),

@@ -1,5 +1,6 @@
 /**
- * Owns: making a day file, and making sure that an old one is ours: settings of SQLite, schema, offsets.
+ * Owns: making a day file, and making sure that an old one is ours: settings of SQLite, schema,
+ * offsets.
  * Never: writes a record.
  */
 import { closeSync, openSync } from 'node:fs'
@@ -7,9 +8,13 @@ import Database from 'better-sqlite3'
 import { type Calendar, type LocalDay, offsetMs, RECORD_EVENTS } from '../policy/index.ts'
 import { APPLICATION_ID, FOREVER_MS, SCHEMA, SCHEMA_VERSION } from './schema.ts'
 
-/** How long a write waits for another program's; longer than a reader ever holds, far from forever. */
+/**
+ * How long a write waits for another program's; longer than a reader ever holds, far from forever.
+ */
 const BUSY_TIMEOUT_MS = 1_000
-/** Pages of 4 KiB in the -wal before they go into the file itself: fewer, larger waits for the disk. */
+/**
+ * Pages of 4 KiB in the -wal before they go into the file itself: fewer, larger waits for the disk.
+ */
 const CHECKPOINT_PAGES = 4_096
 /** A -wal that a long reader let grow shrinks to this when it is gone. */
 const WAL_SIZE_MAX_BYTES = 64 * 1_024 * 1_024
@@ -17,18 +22,22 @@ const CACHE_KIB = 16_384
 
 /** Opens `path` for writing, and makes it (0600) where it is missing. */
 export function openDatabase(path: string): Database.Database {
-  // SQLite gives the -wal and -shm the permissions of the file, so the file is made with ours first.
+  // SQLite gives the -wal and -shm the permissions of the file, so the file is made with ours
+  // first.
   closeSync(openSync(path, 'a', 0o600))
   return new Database(path, { timeout: BUSY_TIMEOUT_MS })
 }
 
-/** Sets the connection up for writing and gives a new file its schema. Throws where it is not ours. */
+/**
+ * Sets the connection up for writing and gives a new file its schema. Throws where it is not ours.
+ */
 export function prepareFile(database: Database.Database, day: LocalDay, calendar: Calendar): void {
   database.pragma('journal_mode = WAL')
-  // A commit is in the system's hands, not yet on the disk: a killed process loses nothing, a power cut
-  // may lose the last commits, never the file.
+  // A commit is in the system's hands, not yet on the disk: a killed process loses nothing, a power
+  // cut may lose the last commits, never the file.
   database.pragma('synchronous = NORMAL')
-  // Numbers come from the dictionaries in the same transaction; checking them again costs six look-ups.
+  // Numbers come from the dictionaries in the same transaction; checking them again costs six
+  // look-ups.
   database.pragma('foreign_keys = OFF')
   database.pragma(`wal_autocheckpoint = ${CHECKPOINT_PAGES}`)
   database.pragma(`journal_size_limit = ${WAL_SIZE_MAX_BYTES}`)
@@ -43,7 +52,8 @@ export function prepareFile(database: Database.Database, day: LocalDay, calendar
   const tables = database.prepare<[], number>('SELECT count(*) FROM sqlite_schema').pluck().get()
   if (version !== 0 || tables !== 0) {
     throw new Error(
-      `is not a log of this version (schema ${String(version)}, expected ${SCHEMA_VERSION}); move it away`,
+      `is not a log of this version (schema ${String(version)}, expected ${SCHEMA_VERSION}); ` +
+        'move it away',
     )
   }
   database.transaction(() => create(database, day, calendar)).immediate()
@@ -70,7 +80,9 @@ interface Offset {
   readonly seconds: number
 }
 
-/** Local time minus UTC in a day, and the moment when it changes; no place changes twice in one day. */
+/**
+ * Local time minus UTC in a day, and the moment when it changes; no place changes twice in one day.
+ */
 function offsetsOf(day: LocalDay, timezone: string): Offset[] {
   const secondsAt = (ms: number) => Math.round(offsetMs(timezone, ms) / 1_000)
   const first = secondsAt(day.startMs)

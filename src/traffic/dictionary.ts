@@ -6,12 +6,15 @@ import type Database from 'better-sqlite3'
 
 export type Entry = string | number
 
-/** A tree of maps: one level a column, numbers at the end. No key has to be glued together to look up. */
+/**
+ * A tree of maps: one level a column, numbers at the end. No key has to be glued together to look
+ * up.
+ */
 type Level = Map<Entry, Level | number>
 
 /**
- * How many characters of keys a dictionary holds in memory before it forgets them all and asks the file
- * again: clients choose hosts and methods, so without a bound they choose our memory too.
+ * How many characters of keys a dictionary holds in memory before it forgets them all and asks the
+ * file again: clients choose hosts and methods, so without a bound they choose our memory too.
  */
 export const REMEMBERED_CHARACTERS_MAX = 16 * 1_024 * 1_024
 /** What a key costs beyond its characters: a map entry, and often a map of its own. */
@@ -87,8 +90,8 @@ export class Dictionary {
 }
 
 /**
- * `value` as it can be stored and shown: lone surrogates become U+FFFD (SQLite keeps UTF-8), NUL becomes
- * `␀`, because the sqlite3 shell and SQLite's text functions hide what follows one.
+ * `value` as it can be stored and shown: lone surrogates become U+FFFD (SQLite keeps UTF-8), NUL
+ * becomes `␀`, because the sqlite3 shell and SQLite's text functions hide what follows one.
  */
 export function storable<T extends Entry>(value: T): T | string {
   return typeof value === 'string' ? value.toWellFormed().replaceAll('\u0000', '\u2400') : value

@@ -1,5 +1,6 @@
 /**
- * Owns: what people are told where the log cannot be written or read: what is wrong, and what to do.
+ * Owns: what people are told where the log cannot be written or read: what is wrong, and what to
+ * do.
  * Never: decides what happens then.
  */
 import { basename, dirname } from 'node:path'
@@ -41,7 +42,8 @@ const KINDS: readonly {
     code: /^(SQLITE_READONLY|SQLITE_CANTOPEN|SQLITE_PERM|EACCES|EPERM|EROFS|EEXIST|ENOTDIR|EISDIR)/,
     what: 'the file cannot be opened',
     hint: (path) =>
-      `${dirname(path)} must be a folder that this user may write to (SQLite needs that to read, too); elsewhere, work on a copy of it.`,
+      `${dirname(path)} must be a folder that this user may write to (SQLite needs that to read, ` +
+      'too); elsewhere, work on a copy of it.',
   },
   {
     code: /^(SQLITE_IOERR|EIO)/,

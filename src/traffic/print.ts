@@ -2,8 +2,9 @@
  * Owns: rows of the log as text: CSV, JSON, cells of a table; harmless to who opens them.
  * Never: writes anywhere, or changes what JSON says: it is the exact form.
  *
- * Clients choose hosts, paths and methods, so a row may hold anything. In CSV and tables, characters
- * that move a cursor, end a line, hide or turn text around are written out (`\x1b`, `\u202e`).
+ * Clients choose hosts, paths and methods, so a row may hold anything. In CSV and tables,
+ * characters that move a cursor, end a line, hide or turn text around are written out (`\x1b`,
+ * `\u202e`).
  */
 import { TRAFFIC_COLUMNS, type TrafficRow } from './schema.ts'
 

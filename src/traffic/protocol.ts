@@ -31,8 +31,9 @@ export interface WriterData extends WriterSettings {
   /** Absolute path of `state/keys/pseudonym.key`; made at first use. */
   readonly keyFile: string
   /**
-   * One 64-bit word: milliseconds to add to the system's clock, as the ledger's clock has it, so that a
-   * service that runs on another time does not purge by this one. Without it, the system's clock.
+   * One 64-bit word: milliseconds to add to the system's clock, as the ledger's clock has it, so
+   * that a service that runs on another time does not purge by this one. Without it, the system's
+   * clock.
    */
   readonly clock?: SharedArrayBuffer | null
 }

@@ -1,10 +1,11 @@
 /**
- * Owns: the names that stand in the log in place of people's: keyed, so that only who holds the key can
- * tell whether a given person is meant.
+ * Owns: the names that stand in the log in place of people's: keyed, so that only who holds the key
+ * can tell whether a given person is meant.
  * Never: turns a pseudonym back into a name, or gives the key to anyone.
  *
- * A pseudonym is the first 80 bits of HMAC-SHA-256 over the kind and the name, as 16 characters of base32
- * (RFC 4648 section 6, lower case): that any two of a million names share one has a chance of 10^-12.
+ * A pseudonym is the first 80 bits of HMAC-SHA-256 over the kind and the name, as 16 characters of
+ * base32 (RFC 4648 section 6, lower case): that any two of a million names share one has a chance
+ * of 10^-12.
  */
 import { createHmac, randomBytes } from 'node:crypto'
 import { linkSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
@@ -74,7 +75,9 @@ function base32(bytes: Uint8Array): string {
   return text
 }
 
-/** The key in `file`, or null where there is none. Throws where it is not a key or may not be read. */
+/**
+ * The key in `file`, or null where there is none. Throws where it is not a key or may not be read.
+ */
 export function readKey(file: string): Buffer | null {
   let key: Buffer
   try {
@@ -90,7 +93,9 @@ export function readKey(file: string): Buffer | null {
   )
 }
 
-/** The key in `file` (0600), made at first use. Two who make it at once end up with the same one. */
+/**
+ * The key in `file` (0600), made at first use. Two who make it at once end up with the same one.
+ */
 export function openKey(file: string): Buffer {
   const found = readKey(file)
   if (found !== null) return found
@@ -98,7 +103,8 @@ export function openKey(file: string): Buffer {
   const draft = `${file}.${randomBytes(8).toString('hex')}`
   try {
     writeFileSync(draft, randomBytes(KEY_BYTES), { mode: 0o600, flag: 'wx', flush: true })
-    // A link, unlike a rename, fails where the name is taken: the first key made is the one that stays.
+    // A link, unlike a rename, fails where the name is taken: the first key made is the one that
+    // stays.
     linkSync(draft, file)
   } catch (error) {
     if (errorCode(error) !== 'EEXIST') throw error

@@ -26,7 +26,10 @@ export interface PurgeOutcome {
   readonly failures: readonly Failure[]
 }
 
-/** Removes the days that ended more than `retentionMs` ago. One that cannot be removed stops no other. */
+/**
+ * Removes the days that ended more than `retentionMs` ago. One that cannot be removed stops no
+ * other.
+ */
 export function purge(options: PurgeOptions): PurgeOutcome {
   const { folder, calendar, retentionMs, nowMs } = options
   const purged: PurgedDay[] = []
@@ -67,7 +70,9 @@ function sizeBytes(path: string): number {
   return statSync(path, { throwIfNoEntry: false })?.size ?? 0
 }
 
-/** How many records a file holds; null where it cannot be read, which does not keep it from going. */
+/**
+ * How many records a file holds; null where it cannot be read, which does not keep it from going.
+ */
 function countRecords(path: string): number | null {
   try {
     const database = new Database(path, { readonly: true, fileMustExist: true })

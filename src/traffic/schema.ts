@@ -2,9 +2,9 @@
  * Owns: the shape of a day of the traffic log: its tables, the view `traffic`, and their version.
  * Never: opens a file or holds a record.
  *
- * SQLite keeps the comments that stand inside a statement: `.schema` in the sqlite3 shell shows them, so
- * that a file makes sense without us. What repeats is kept once in a small dictionary table and meant by
- * its number, which makes a record about 45 bytes.
+ * SQLite keeps the comments that stand inside a statement: `.schema` in the sqlite3 shell shows
+ * them, so that a file makes sense without us. What repeats is kept once in a small dictionary
+ * table and meant by its number, which makes a record about 45 bytes.
  */
 
 /** PRAGMA user_version of the files written here. */
@@ -86,8 +86,9 @@ const VIEW: readonly (readonly [keyof TrafficRow, string, string])[] = [
 export const TRAFFIC_COLUMNS: readonly (keyof TrafficRow)[] = VIEW.map(([name]) => name)
 
 /**
- * What the view reads. CROSS JOIN keeps SQLite to this order: through the records once, looking the rest up
- * by number. Left to choose, it builds an index of its own over all records for one question.
+ * What the view reads. CROSS JOIN keeps SQLite to this order: through the records once, looking the
+ * rest up by number. Left to choose, it builds an index of its own over all records for one
+ * question.
  */
 const VIEW_FROM = `day d
   CROSS JOIN records r
@@ -129,7 +130,7 @@ CREATE TABLE day (
 ) STRICT;
 
 CREATE TABLE offsets (
-  -- Local time minus UTC: one row, or two on a day when the clocks change. First and last have no end.
+  -- Local time minus UTC: one row; two where the clocks change. First and last have no end.
   from_at INTEGER NOT NULL,       -- as records.at, inclusive
   until_at INTEGER NOT NULL,      -- as records.at, exclusive
   seconds INTEGER NOT NULL,
@@ -194,7 +195,7 @@ CREATE TABLE batches (
   source INTEGER NOT NULL REFERENCES sources (id),
   number INTEGER NOT NULL,        -- counts up from 1 within a source
   first INTEGER NOT NULL,         -- records.id of its first record in this file
-  records INTEGER NOT NULL,       -- how many of its records are in this file; they follow each other
+  records INTEGER NOT NULL,       -- how many of its records are here, one after the other
   PRIMARY KEY (source, number)
 ) STRICT, WITHOUT ROWID;
 

@@ -1,9 +1,10 @@
 /**
  * Owns: questions to the log: which rows, of which days, newest first.
- * Never: writes, keeps a file from being written, or leaves out a day it could not read without saying so.
+ * Never: writes, keeps a file from being written, or leaves out a day it could not read without
+ * saying so.
  *
- * Rows `opened` and `closed` of one flow are one row of the answer: the closed one, or where there is none
- * yet, the opened one, whose ending is then `open`. Filters look at that row.
+ * Rows `opened` and `closed` of one flow are one row of the answer: the closed one, or where there
+ * is none yet, the opened one, whose ending is then `open`. Filters look at that row.
  */
 import { statSync } from 'node:fs'
 import Database from 'better-sqlite3'
@@ -22,7 +23,9 @@ import { SCHEMA_VERSION, SELECT_ROW, type TrafficRow } from './schema.ts'
 
 /** All that is given must hold. */
 export interface SearchQuery {
-  /** A person's name, an address or zone that stands for one, or a pseudonym as the log shows it. */
+  /**
+   * A person's name, an address or zone that stands for one, or a pseudonym as the log shows it.
+   */
   readonly user?: string
   /** An IP address, or a pseudonym as the log shows it. */
   readonly address?: string
@@ -41,7 +44,9 @@ export interface SearchQuery {
 
 export interface SearchOptions {
   readonly calendar: Calendar
-  /** What names were replaced by; null where there is no key, so only names as written are found. */
+  /**
+   * What names were replaced by; null where there is no key, so only names as written are found.
+   */
   readonly pseudonyms: Pseudonyms | null
   /** Called for each day that could not be read; the search goes on with the others. */
   readonly onFailure: (failure: Failure) => void
@@ -51,8 +56,8 @@ export interface SearchOptions {
 const BUSY_TIMEOUT_MS = 5_000
 
 /**
- * The rows that match, newest first: by the time of decision, then by the order of writing. Reads while
- * the writer writes; what is written meanwhile may or may not be seen.
+ * The rows that match, newest first: by the time of decision, then by the order of writing. Reads
+ * while the writer writes; what is written meanwhile may or may not be seen.
  */
 export function* search(
   folder: string,
@@ -76,8 +81,8 @@ export function* search(
 }
 
 /**
- * The files that may hold rows of the time asked for, newest first: one more on either side, because a
- * file may have been cut by the settings of its time.
+ * The files that may hold rows of the time asked for, newest first: one more on either side,
+ * because a file may have been cut by the settings of its time.
  */
 function daysOf(
   folder: string,
@@ -130,7 +135,9 @@ function* searchDay(
   }
 }
 
-/** False for a file that the writer made and has not filled yet. Throws for one that is not ours. */
+/**
+ * False for a file that the writer made and has not filled yet. Throws for one that is not ours.
+ */
 function isReadable(database: Database.Database): boolean {
   const version = database.pragma('user_version', { simple: true })
   if (version === SCHEMA_VERSION) return true
@@ -166,7 +173,8 @@ function conditions(query: SearchQuery, pseudonyms: Pseudonyms | null): Conditio
   if (address !== undefined) anyOf('address', addressForms(address, pseudonyms))
   if (zone !== undefined) anyOf('zone', [zone])
   const target = (sql: string) => `r.target IN (SELECT id FROM targets WHERE ${sql})`
-  // A host may be longer than the question, so its end is compared, not a pattern with its own rules.
+  // A host may be longer than the question, so its end is compared, not a pattern with its own
+  // rules.
   if (host !== undefined) add(target('host = ? OR substr(host, -length(?)) = ?'), ...endsOf(host))
   if (category !== undefined) {
     add(target(`instr(',' || categories || ',', ?) > 0`), `,${category},`)
@@ -183,7 +191,10 @@ function endsOf(host: string): string[] {
   return [host, `.${host}`, `.${host}`]
 }
 
-/** All that may stand in the column `user` for `text`: as written, as compared, and their pseudonyms. */
+/**
+ * All that may stand in the column `user` for `text`: as written, as compared, and their
+ * pseudonyms.
+ */
 function userForms(text: string, pseudonyms: Pseudonyms | null): string[] {
   const name = parseUserName(text)
   const names = name === null ? [text] : [text, name]

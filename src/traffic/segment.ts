@@ -81,7 +81,8 @@ export class Segment {
         .prepare<[string, number], number>('SELECT id FROM sources WHERE run = ? AND thread = ?')
         .pluck()
       this.#insertBatch = database.prepare(
-        'INSERT INTO batches (source, number, first, records) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING',
+        `INSERT INTO batches (source, number, first, records) VALUES (?, ?, ?, ?)
+         ON CONFLICT DO NOTHING`,
       )
       this.#insertRecord = database.prepare(
         `INSERT INTO records (id, at, source, flow, event, client, target, method, outcome, ending,
@@ -96,8 +97,8 @@ export class Segment {
 
   /**
    * Writes portions in one transaction; those that are here already are left out. Returns how many
-   * records it wrote. Throws where it could not; then close this segment, and open it anew to try again:
-   * what its dictionaries learnt was rolled back.
+   * records it wrote. Throws where it could not; then close this segment, and open it anew to try
+   * again: what its dictionaries learnt was rolled back.
    */
   write(portions: readonly Portion[]): number {
     if (!this.#isInPlace()) {
@@ -153,7 +154,9 @@ export class Segment {
     this.#next++
   }
 
-  /** A number as it can be stored. One bad field must not cost the record, nor the batch it is in. */
+  /**
+   * A number as it can be stored. One bad field must not cost the record, nor the batch it is in.
+   */
   #whole(value: number): number {
     if (Number.isSafeInteger(value)) return value
     this.mended++
@@ -182,7 +185,9 @@ export class Segment {
     return statSync(this.path, { throwIfNoEntry: false })?.ino === this.#inode
   }
 
-  /** Brings all that is in the -wal into the file and lets go of it. Throws only what SQLite throws. */
+  /**
+   * Brings all that is in the -wal into the file and lets go of it. Throws only what SQLite throws.
+   */
   close(): void {
     this.#database.close()
   }

@@ -1,6 +1,7 @@
 /**
  * Owns: the writer thread: ports in, replies out, the timer that turns the day.
- * Never: ends because of what it receives, or holds a record back: what has come is written at once.
+ * Never: ends because of what it receives, or holds a record back: what has come is written at
+ * once.
  *
  * Started by URL, with `WriterData`; protocol.ts says what it hears and says.
  */
@@ -27,7 +28,9 @@ const now = () => Date.now() + (offset === null ? 0 : Number(Atomics.load(offset
 const writer = new Writer({ ...data, now })
 /** The ports that are open; null: what comes from there is refused. */
 const ports = new Map<MessagePort, Source | null>()
-/** Every source there has been: a number that is used again would pass for batches already written. */
+/**
+ * Every source there has been: a number that is used again would pass for batches already written.
+ */
 const taken = new Set<string>()
 let waiting: Received[] = []
 let told = { records: 0, batches: 0, mended: 0 }

@@ -1,6 +1,8 @@
 /**
- * Owns: the way of batches into the files of their days: order, idempotence, what happens when it fails.
- * Never: acknowledges what is not committed, throws for what it was sent, or reads a clock of its own.
+ * Owns: the way of batches into the files of their days: order, idempotence, what happens when it
+ * fails.
+ * Never: acknowledges what is not committed, throws for what it was sent, or reads a clock of its
+ * own.
  */
 import { mkdirSync } from 'node:fs'
 import type Database from 'better-sqlite3'
@@ -46,7 +48,10 @@ export type RecordReply = RecordAcknowledgement | RecordFailure
 /** What is known of one source. Everything below `next` is on disk. */
 interface Progress {
   next: number
-  /** The first number that has not been tried: above `next`, some of what lies between may be on disk. */
+  /**
+   * The first number that has not been tried: above `next`, some of what lies between may be on
+   * disk.
+   */
   tried: number
 }
 
@@ -61,7 +66,10 @@ export class Writer {
   readonly #now: () => number
   readonly #openDatabase: (path: string) => Database.Database
   #settings: WriterSettings
-  /** The calendar that days are cut by: `#settings.calendar`, once no batch is half written by another. */
+  /**
+   * The calendar that days are cut by: `#settings.calendar`, once no batch is half written by
+   * another.
+   */
   #calendar: Calendar
   /** Days met lately: reckoning one takes longer than writing a record. Never empty. */
   #days: LocalDay[]
@@ -108,9 +116,9 @@ export class Writer {
   }
 
   /**
-   * Writes batches, one transaction for each day they touch, and gives the reply to each, in the same
-   * order. An acknowledgement means that every batch of that source up to its number is committed; so a
-   * batch whose predecessor is missing fails, until that has come.
+   * Writes batches, one transaction for each day they touch, and gives the reply to each, in the
+   * same order. An acknowledgement means that every batch of that source up to its number is
+   * committed; so a batch whose predecessor is missing fails, until that has come.
    */
   writeAll(entries: readonly SourcedBatch[]): RecordReply[] {
     this.failure = null
@@ -253,11 +261,15 @@ export class Writer {
     try {
       segment?.close()
     } catch {
-      // What is committed is in the -wal and stays there; the next one to open the file brings it in.
+      // What is committed is in the -wal and stays there; the next one to open the file brings it
+      // in.
     }
   }
 
-  /** A batch that is half written must be cut into days as it was at first, or parts come twice or never. */
+  /**
+   * A batch that is half written must be cut into days as it was at first, or parts come twice or
+   * never.
+   */
   #adoptCalendar(): void {
     if (this.#calendar === this.#settings.calendar) return
     for (const { next, tried } of this.#sources.values()) if (tried > next) return
@@ -266,8 +278,8 @@ export class Writer {
   }
 
   /**
-   * Lets go of the days that are not the one of `nowMs`, and removes those whose time is over. `endMs`:
-   * when the day ends, and this is to be done again.
+   * Lets go of the days that are not the one of `nowMs`, and removes those whose time is over.
+   * `endMs`: when the day ends, and this is to be done again.
    */
   turn(nowMs: number): PurgeOutcome & { endMs: number } {
     const today = localDay(this.#calendar, nowMs)

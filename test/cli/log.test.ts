@@ -1,5 +1,6 @@
 /**
- * Owns: what `./sluss log search` answers: the three formats, its notes, and what it says to bad questions.
+ * Owns: what `./sluss log search` answers: the three formats, its notes, and what it says to bad
+ * questions.
  * Never: tests which rows match (test/traffic/search.test.ts).
  */
 import { spawn } from 'node:child_process'

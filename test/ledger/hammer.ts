@@ -86,7 +86,7 @@ function minutes(ledger: Ledger, data: HammerData): { own: number; shared: numbe
 /** Each moves its share of the threshold in each minute. Posts the minutes that its calls set. */
 function threshold(ledger: Ledger, data: HammerData): number[] {
   const slot = ledger.claim('anna')
-  const pieces = 128
+  const pieces = 1_024
   const bytes = THRESHOLD_BYTES / data.threads / pieces
   const set: number[] = []
   for (let minute = 0; minute < SHARED_MINUTES; minute++) {

@@ -163,6 +163,8 @@ describe('what is dropped while it is idle', () => {
       const { socket, origin } = await dial()
       const { socket: other } = await dial()
       pool.give('a:80', other, 0)
+      // As back-pressure leaves it.
+      socket.pause()
       pool.give('a:80', socket, 0)
       happen(socket, origin)
       await vi.waitUntil(() => pool.size === 1)

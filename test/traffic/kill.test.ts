@@ -20,7 +20,9 @@ beforeEach(() => {
 })
 afterEach(() => remove())
 
-/** Runs it until `after` batches are acknowledged, kills it, and gives the last acknowledged number. */
+/**
+ * Runs it until `after` batches are acknowledged, kills it, and gives the last acknowledged number.
+ */
 async function killedAfter(after: number, run: string): Promise<number> {
   const child = spawn(process.execPath, [PROGRAM, state, run], {
     stdio: ['ignore', 'pipe', 'pipe'],

@@ -20,7 +20,8 @@ describe('a pseudonym', () => {
   const pseudonyms = new Pseudonyms(Buffer.alloc(KEY_BYTES, 7))
 
   test('is the same for the same name and key, for ever', () => {
-    // Reckoned with: printf u-anna | openssl dgst -sha256 -mac HMAC -macopt hexkey:0707… -binary | base32
+    // Reckoned with: printf u-anna | openssl dgst -sha256 -mac HMAC -macopt hexkey:0707… -binary |
+    // base32
     expect(pseudonyms.user('anna')).toBe('u-65xm3ht6wcao4yhw')
     expect(pseudonyms.address('10.1.2.3')).toBe('a-7bgv7bi5qz5azjat')
     expect(pseudonyms.user('anna')).toBe(pseudonyms.user('anna'))

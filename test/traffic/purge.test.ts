@@ -39,7 +39,7 @@ function filled(days: number, retentionDays: number) {
   return writer
 }
 
-test('whole days whose time is over go, with what SQLite keeps beside them, and each is told', () => {
+test('whole days whose time is over go, with -wal and -shm, and each is told', () => {
   const writer = filled(5, 2)
   // A reader has one of them open, so that its -wal and -shm are there.
   const reader = new Database(join(folder(), '2026-11-17.sqlite'), { readonly: true })

@@ -59,7 +59,7 @@ test('what is acknowledged is on disk at that moment, from every port', async ()
   expect(await writer.heard('progress')).toEqual({ kind: 'progress', records: 60, batches: 60 })
 })
 
-test('stop: all that was posted before is written, the files are closed, and the thread ends', async () => {
+test('stop: all posted before is written, the files are closed, the thread ends', async () => {
   const writer = start()
   const sender = writer.connect(SOURCE)
   for (let number = 1; number <= 50; number++) sender.send(numbered(number))
@@ -127,7 +127,7 @@ test('nothing that is sent ends it', async () => {
   expect(alarms.some((what) => what.includes('had no valid value'))).toBe(true)
 })
 
-test('a source that comes again is refused aloud: its numbers would pass for written ones', async () => {
+test('a source that comes again is refused: its numbers would pass for written ones', async () => {
   const writer = start()
   const first = writer.connect(SOURCE)
   first.send(numbered(1))
