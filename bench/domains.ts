@@ -14,7 +14,10 @@ const WORDS = (
   'photo play plus poker porn pro radio sex shop show site sport star stream tech the time top toto tube ' +
   'tv video vip web win world xxx zone'
 ).split(' ')
-/** The suffixes of names, about as often as registered names have them: the first is the most common. */
+/**
+ * The suffixes of names, about as often as registered names have them: the first is the most
+ * common.
+ */
 const SUFFIXES = (
   'com net org de ru info co.uk xyz fr nl top online se shop it pl com.br site pw biz eu es cc me club ' +
   'tk co jp cn vip in live us io tv ch cz win co.jp com.au com.tr ga'

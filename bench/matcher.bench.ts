@@ -1,5 +1,6 @@
 /**
- * Owns: the bench of the lookup against what one would write first: a Set, and a walk over the suffixes.
+ * Owns: the bench of the lookup against what one would write first: a Set, and a walk over the
+ * suffixes.
  * Never: lets them disagree; each round's count of listed hosts is asserted.
  */
 import assert from 'node:assert/strict'

@@ -1,6 +1,6 @@
 /**
- * Owns: how a bench measures: interleaved rounds, medians, ratios to the first contender, and a random
- * generator with a fixed seed; and the interface of every bench.
+ * Owns: how a bench measures: interleaved rounds, medians, ratios to the first contender, and a
+ * random generator with a fixed seed; and the interface of every bench.
  * Never: knows what is measured, or prints.
  *
  * A bench is a file bench/NAME.bench.ts, found by its name, that exports
@@ -8,9 +8,9 @@
  *   export const question = 'How many … a second, against …?'
  *   export async function run(options: BenchOptions): Promise<BenchResult>
  *
- * `npm run bench NAME` runs it large and writes bench/results/NAME.json and NAME.md; without a name, all
- * of them. test/bench.test.ts runs each with `small: true`, where it must end within two seconds and throw
- * where two contenders disagree; what it measures then is worth nothing.
+ * `npm run bench NAME` runs it large and writes bench/results/NAME.json and NAME.md; without a
+ * name, all of them. test/bench.test.ts runs each with `small: true`, where it must end within two
+ * seconds and throw where two contenders disagree; what it measures then is worth nothing.
  */
 import assert from 'node:assert/strict'
 
@@ -72,8 +72,9 @@ export interface ComparisonRow {
   /** (max − min) / median. */
   readonly spread: number
   /**
-   * How many times better than the baseline, above 1 where better: the median over rounds of the two
-   * figures of the same round, so that what slowed both cancels out. 1 for the baseline itself.
+   * How many times better than the baseline, above 1 where better: the median over rounds of the
+   * two figures of the same round, so that what slowed both cancels out. 1 for the baseline
+   * itself.
    */
   readonly ratio: number
   readonly ratioMin: number
@@ -124,7 +125,9 @@ export function perSecond(operations: number, work: () => void): number {
   return (operations * 1_000) / (performance.now() - beganMs)
 }
 
-/** The middle value; the mean of the two in the middle where the number is even. Throws for none. */
+/**
+ * The middle value; the mean of the two in the middle where the number is even. Throws for none.
+ */
 export function median(values: readonly number[]): number {
   assert(values.length > 0, 'the median of nothing')
   const sorted = values.toSorted((a, b) => a - b)

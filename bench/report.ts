@@ -10,7 +10,10 @@ export interface Report {
   /** Of the run, UTC. */
   readonly date: string
   readonly machine: { readonly processor: string; readonly cores: number; readonly node: string }
-  /** Load average of the last minute before it began: above a few tenths, others shared the machine. */
+  /**
+   * Load average of the last minute before it began: above a few tenths, others shared the
+   * machine.
+   */
   readonly loadBefore: number
   readonly result: BenchResult
 }

@@ -1,6 +1,7 @@
 /**
- * Owns: `npm run bench [NAME] [-- --small]`: runs one bench or all, prints what they found, and keeps it in
- * bench/results/NAME.json and NAME.md. Small runs check the benches, not the speed; they are not kept.
+ * Owns: `npm run bench [NAME] [-- --small]`: runs one bench or all, prints what they found, and
+ * keeps it in bench/results/NAME.json and NAME.md. Small runs check the benches, not the speed;
+ * they are not kept.
  * Never: measures; each bench does, by measure.ts.
  */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'

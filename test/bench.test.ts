@@ -1,4 +1,7 @@
-/** The benches run small here, so that they cannot rot; what they assert holds, how fast they are does not. */
+/**
+ * The benches run small here, so that they cannot rot; what they assert holds, how fast they are
+ * does not.
+ */
 import { describe, expect, test } from 'vitest'
 import { compare, median, randomOf, zipfOf } from '../bench/measure.ts'
 import { markdownOf } from '../bench/report.ts'

@@ -42,7 +42,7 @@ export type FileOpening =
   | { readonly ok: false; readonly problem: StoreProblem }
 
 /** How long to wait for another process's lock: only a command at work beside the service holds one. */
-const BUSY_TIMEOUT_MS = 1_000
+const BUSY_TIMEOUT_MS = 250
 
 /** Raise it with every change of SCHEMA, and bring older files up to it in `prepare`. */
 const SCHEMA_VERSION = 1

@@ -29,7 +29,9 @@ export interface ListReport extends ListRow {
   readonly file: string | null
   /** Names read and usable, duplicates among them. */
   readonly used: number
-  /** Of its domains: those with a parent in the same list, which does their work already. */
+  /**
+   * Of its domains: those whose work a parent of two labels or more in the same list does already.
+   */
   readonly covered: number
   readonly rejections: readonly Rejection[]
 }

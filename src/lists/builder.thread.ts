@@ -1,5 +1,6 @@
 /**
- * Owns: the builder thread: compiles the lists that it was started with, hands over the image, and ends.
+ * Owns: the builder thread: compiles the lists that it was started with, hands over the image, and
+ * ends.
  * Never: serves anything, or lives longer than one build.
  */
 import { parentPort, workerData } from 'node:worker_threads'

@@ -1,7 +1,7 @@
 /**
  * Owns: a build in a thread of its own, and what becomes of it: an image, or the problems.
- * Never: rejects, or leaves the thread running. A build that fails changes nothing: the caller keeps what
- * it has.
+ * Never: rejects, or leaves the thread running. A build that fails changes nothing: the caller
+ * keeps what it has.
  */
 import { Worker } from 'node:worker_threads'
 import type { ListSource } from '../policy/source.ts'
@@ -16,7 +16,10 @@ export interface BuilderOptions {
 
 const BUILDER_THREAD = new URL('./builder.thread.ts', import.meta.url)
 
-/** Builds the image of all `sources`. Settles when the thread has ended and its memory is free again. */
+/**
+ * Builds the image of all `sources`. Settles when the thread has ended and its memory is free
+ * again.
+ */
 export function buildInThread(
   sources: readonly ListSource[],
   { signal, thread = BUILDER_THREAD }: BuilderOptions = {},

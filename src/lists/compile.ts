@@ -1,6 +1,6 @@
 /**
- * Owns: from list sources to an image: reads the files, and refuses the whole where a list cannot be read
- * or has lines but none that can be used.
+ * Owns: from list sources to an image: reads the files, and refuses the whole where a list cannot
+ * be read or has lines but none that can be used.
  * Never: runs on a thread that serves; builder.thread.ts gives it one of its own.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs'

@@ -1,11 +1,14 @@
 /**
- * Owns: what a line of a list means, in the plain and the hosts format: the slow and complete reading.
+ * Owns: what a line of a list means, in the plain and the hosts format: the slow and complete
+ * reading.
  * Never: reads a file, or guesses what a line that it does not understand may have meant.
  *
- *   example.com            the host and all its subdomains; so www.example.com covers no more than it says
+ *   example.com            the host and all its subdomains; so www.example.com covers no more than
+ *                          it says
  *   *.example.com          the same, and so is .example.com: a list cannot name subdomains alone
  *   *.example              a whole top-level domain; without the star it is refused as a slip
- *   http://example.com/    the host, where the address names no page; ports 80 and 443 mean nothing more
+ *   http://example.com/    the host, where the address names no page; ports 80 and 443 mean
+ *                          nothing more
  *   192.0.2.1              that address and no other
  *   0.0.0.0 a.com b.com    a hosts file's line: each name but the first word; the address is not read
  *   # text                 a comment, alone or after an entry; so is a line that begins with ; or !

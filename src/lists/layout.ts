@@ -1,29 +1,31 @@
 /**
- * Owns: the image of all lists: where each byte of it lies, how a name is hashed, and the cheap check
- * that a buffer is an image at all.
+ * Owns: the image of all lists: where each byte of it lies, how a name is hashed, and the cheap
+ * check that a buffer is an image at all.
  * Never: builds or searches one, reads a file, or keeps state.
  *
  * One flat SharedArrayBuffer, little-endian, every section aligned to 8 bytes:
  *
  *   header   the words of HEADER, below
- *   filter   register-blocked Bloom: a 32-bit word for each bucket, three bits in it for each node. One
- *            memory access ends the walk for a host that is not listed.
+ *   filter   register-blocked Bloom: a 32-bit word for each bucket, three bits in it for each
+ *            node. One memory access ends the walk for a host that is not listed.
  *   buckets  a word each: the offset of the bucket in the arena
- *   arena    the buckets, about three nodes each. A node: name length (1 byte), mask id and child bit
- *            (2 bytes), the name. Then a zero byte, then the sources of the same nodes in the same order.
- *            A hash only narrows; these bytes decide.
- *   masks    four words each: categories, platforms, background, flags. Mask 0 is empty: the node is
- *            not listed and stands there only because it has children.
+ *   arena    the buckets, about three nodes each. A node: name length (1 byte), mask id and child
+ *            bit (2 bytes), the name. Then a zero byte, then the sources of the same nodes in the
+ *            same order. A hash only narrows; these bytes decide.
+ *   masks    four words each: categories, platforms, background, flags. Mask 0 is empty: the node
+ *            is not listed and stands there only because it has children.
  *   lists    UTF-8 JSON: ListRow[], in the order that sources refer to.
  *
- * A node is a listed host, or a parent of one that has at least two labels; the bucket that its hash
- * names is the only one it can be in. A source is two varints: list number × 2 + 1 if another source of
- * the node follows, and the line. A node with mask 0 has none.
+ * A node is a listed host, or a parent of one that has at least two labels; the bucket that its
+ * hash names is the only one it can be in. A source is two varints: list number × 2 + 1 if another
+ * source of the node follows, and the line. A node with mask 0 has none.
  */
 import type { LabelTarget } from '../policy/source.ts'
 
 export const IMAGE_FORMAT_VERSION = 1
-/** "SLUS" and "SIMG" as little-endian words: a machine of the other byte order refuses the image. */
+/**
+ * "SLUS" and "SIMG" as little-endian words: a machine of the other byte order refuses the image.
+ */
 export const MAGIC_FIRST = 0x53554c53
 export const MAGIC_SECOND = 0x474d4953
 
@@ -86,7 +88,9 @@ export const LISTS_MAX = 4_096
 /** Gives the filter 10.7 bits a node: 3 to 4 in a hundred hosts that are no node pass it. */
 export const NODES_PER_BUCKET = 3
 
-/** A source's numbers: seven bits a byte, the lowest first; the highest bit says that more follow. */
+/**
+ * A source's numbers: seven bits a byte, the lowest first; the highest bit says that more follow.
+ */
 export const VARINT_BITS = 7
 export const VARINT_MORE = 0x80
 
@@ -140,7 +144,10 @@ export function mix(hash: number): number {
   return mixed ^ (mixed >>> 16)
 }
 
-/** The bucket of `mixed` among `count`: a multiplication, so that `count` need not be a power of two. */
+/**
+ * The bucket of `mixed` among `count`: a multiplication, so that `count` need not be a power of
+ * two.
+ */
 export function bucketOf(mixed: number, count: number): number {
   return ((mixed >>> 0) * (count / WORD_RANGE)) | 0
 }
@@ -163,8 +170,8 @@ export function isDigit(byte: number): boolean {
 }
 
 /**
- * True where a normalised host is an IP literal: it has a colon, or its last label is a number (WHATWG
- * URL section 3.5: such a host is an IPv4 address or no host). A literal has no parents.
+ * True where a normalised host is an IP literal: it has a colon, or its last label is a number
+ * (WHATWG URL section 3.5: such a host is an IPv4 address or no host). A literal has no parents.
  */
 export function isLiteral(bytes: Uint8Array, start: number, end: number): boolean {
   let at = end - 1
@@ -175,8 +182,8 @@ export function isLiteral(bytes: Uint8Array, start: number, end: number): boolea
 }
 
 /**
- * The views of an image, or what is wrong with the buffer. The cheap check: magic, version, length and
- * section bounds. verify.ts makes the full one.
+ * The views of an image, or what is wrong with the buffer. The cheap check: magic, version, length
+ * and section bounds. verify.ts makes the full one.
  */
 export function openImage(buffer: SharedArrayBuffer): ImageView | ImageFault {
   if (buffer.byteLength < HEADER_BYTES) return 'image-foreign'

@@ -1,6 +1,6 @@
 /**
- * Owns: from the bytes of a list to its hosts and their line numbers, at the speed that millions of lines
- * need: lines that are already in normal form are read here, all others by formats.ts.
+ * Owns: from the bytes of a list to its hosts and their line numbers, at the speed that millions
+ * of lines need: lines that are already in normal form are read here, all others by formats.ts.
  * Never: throws, drops a line without counting it, or differs from formats.ts in what a line means.
  */
 import { LABEL_LENGTH_MAX } from '../policy/host.ts'
@@ -17,7 +17,10 @@ export interface ParsedLines {
   readonly names: Uint8Array
   /** Line of each name, in the same order; its length is the number of names. */
   readonly nameLines: Uint32Array
-  /** The most nodes that the names can make: one for each label but the last, and for each lone label. */
+  /**
+   * The most nodes that the names can make: one for each label but the last, and for each lone
+   * label.
+   */
   readonly nodesMax: number
   /** Lines of the file, or entries given. */
   readonly lines: number
@@ -203,9 +206,9 @@ function afterSink(bytes: Uint8Array, at: number): number {
 }
 
 /**
- * The end of a name in normal form that begins at `start`, or -1 where formats.ts must judge: what passes
- * here, parseHost passes unchanged. A last label that begins with a digit may be an address, and one that
- * begins as `localdomain` does may be no site.
+ * The end of a name in normal form that begins at `start`, or -1 where formats.ts must judge: what
+ * passes here, parseHost passes unchanged. A last label that begins with a digit may be an
+ * address, and one that begins as `localdomain` does may be no site.
  */
 function plainNameEnd(bytes: Uint8Array, start: number, end: number): number {
   let at = start

@@ -1,5 +1,6 @@
 /**
- * Owns: where in the lists a host's labels come from: which name matched, in which list, on which line.
+ * Owns: where in the lists a host's labels come from: which name matched, in which list, on which
+ * line.
  * Never: is fast; requests ask Lookup. It reads the same image, so the two cannot disagree.
  */
 import type { LabelTarget } from '../policy/source.ts'
@@ -33,8 +34,8 @@ export interface Location {
 }
 
 /**
- * Every place that lists `host` or a parent of it; the most specific name first, lists in the order of the
- * settings. Throws where the buffer is not an image.
+ * Every place that lists `host` or a parent of it; the most specific name first, lists in the
+ * order of the settings. Throws where the buffer is not an image.
  */
 export function locate(buffer: SharedArrayBuffer, host: string): Location[] {
   const image = opened(buffer)
@@ -55,7 +56,10 @@ export function locate(buffer: SharedArrayBuffer, host: string): Location[] {
   return locations
 }
 
-/** The lists that the image was made of, with their counts. Throws where the buffer is not an image. */
+/**
+ * The lists that the image was made of, with their counts. Throws where the buffer is not an
+ * image.
+ */
 export function listRows(buffer: SharedArrayBuffer): readonly ListRow[] {
   return rowsOf(opened(buffer))
 }
@@ -98,7 +102,7 @@ function sourcesOf(image: ImageView, bucket: number, wanted: number): Source[] {
   const varint = () => {
     let value = 0
     for (let shift = 0; ; shift += VARINT_BITS) {
-      const byte = arena[at++]!
+      const byte = arena[at++] ?? 0
       value |= (byte & (VARINT_MORE - 1)) << shift
       if (byte < VARINT_MORE) return value >>> 0
     }

@@ -1,12 +1,12 @@
 /**
- * Owns: the question of every request: what do the lists say of this host? Exact: a host matches where it
- * or a parent of it is listed, byte for byte.
- * Never: allocates, waits, does I/O or changes the image. Any number of threads may ask the same image,
- * each with a Lookup of its own.
+ * Owns: the question of every request: what do the lists say of this host? Exact: a host matches
+ * where it or a parent of it is listed, byte for byte.
+ * Never: allocates, waits, does I/O or changes the image. Any number of threads may ask the same
+ * image, each with a Lookup of its own.
  *
- * The walk goes from the right end over label boundaries and stops at the first suffix of two labels or
- * more that is neither listed nor a parent of a listed name. For most hosts that is the registrable
- * name, and one word of the filter tells.
+ * The walk goes from the right end over label boundaries and stops at the first suffix of two
+ * labels or more that is neither listed nor a parent of a listed name. For most hosts that is the
+ * registrable name, and one word of the filter tells.
  */
 import type { Labels } from '../policy/policy.ts'
 import {
@@ -46,7 +46,10 @@ export class Lookup {
   /** The host of `match`, once the filter has not ruled it out. */
   readonly #scratch = new Uint8Array(NAME_BYTES_MAX)
 
-  /** Throws where the buffer is not an image or not whole: the cheap check, no byte of a list is read. */
+  /**
+   * Throws where the buffer is not an image or not whole: the cheap check, no byte of a list is
+   * read.
+   */
   constructor(buffer: SharedArrayBuffer) {
     const image = openImage(buffer)
     if (typeof image === 'string') throw new Error(`${IMAGE_FAULTS[image]} (${image})`)
@@ -56,8 +59,8 @@ export class Lookup {
   }
 
   /**
-   * Sets `into` to all labels of `host` and its listed parents together; true where there are any. `host`
-   * is in normal form (policy/host.ts); another spelling is another host.
+   * Sets `into` to all labels of `host` and its listed parents together; true where there are any.
+   * `host` is in normal form (policy/host.ts); another spelling is another host.
    */
   match(host: string, into: Labels): boolean {
     clear(into)
@@ -166,7 +169,10 @@ export class Lookup {
   }
 }
 
-/** The node of the name in bytes `start` to `end`, whose mixed hash is given; 0 where there is none. */
+/**
+ * The node of the name in bytes `start` to `end`, whose mixed hash is given; 0 where there is
+ * none.
+ */
 export function findNode(
   image: ImageView,
   bytes: Uint8Array,

@@ -39,7 +39,10 @@ export class Nodes {
   /** The mask of a node that only the present list names. */
   #firstMask = 0
 
-  /** Of each node: whose buffer its name lies in, where, how long; its mixed hash; mask and child bit; parent. */
+  /**
+   * Of each node: whose buffer its name lies in, where, how long; its mixed hash; mask id and child
+   * bit; its parent or NONE.
+   */
   readonly list: Uint16Array
   readonly start: Uint32Array
   readonly length: Uint8Array
@@ -60,7 +63,9 @@ export class Nodes {
   listed = 0
   oneLabelNames = 0
 
-  /** The arrays are as large as the names could ever need; pages that stay untouched cost nothing. */
+  /**
+   * The arrays are as large as the names could ever need; pages that stay untouched cost nothing.
+   */
   constructor(buffers: readonly NameBuffer[], join: MaskJoin) {
     this.#buffers = buffers
     this.#join = join

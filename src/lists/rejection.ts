@@ -1,5 +1,6 @@
 /**
- * Owns: why a line of a list is not used, in words, and the count of such lines with the first of each.
+ * Owns: why a line of a list is not used, in words, and the count of such lines with the first of
+ * each.
  * Never: judges a line; formats.ts does.
  */
 import type { HostError } from '../policy/host.ts'

@@ -130,7 +130,8 @@ export class Meter {
         continue
       }
       flow.spentAtMs = 0
-      this.#remeter(flow, facts, verdict.metered !== null)
+      // What a new policy would refuse goes on as it was let in, and is charged as it was.
+      if (verdict.action === 'allow') this.#remeter(flow, facts, verdict.metered !== null)
     }
     return over
   }

@@ -244,7 +244,7 @@ describe('a change of the settings', () => {
   })
 
   it('to the threshold of a minute holds for tunnels that are open', async () => {
-    // Eight tunnels at their pace are far from a mebibyte a minute.
+    // Eight tunnels at their pace are far from a mebibyte a minute. (Their port is closed to new ones now.)
     expect(await minutes()).toBe(0)
     await change(() => settings(['threshold: 1MiB', 'threshold: 1KiB']))
     await until('a minute is charged', async () => (await minutes()) > 0)

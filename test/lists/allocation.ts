@@ -1,6 +1,6 @@
 /**
- * Owns: how many bytes of heap a lookup leaves behind, printed as JSON. It runs in a process of its own:
- * a test runner puts its own code between modules, and that code allocates.
+ * Owns: how many bytes of heap a lookup leaves behind, printed as JSON. It runs in a process of
+ * its own: a test runner puts its own code between modules, and that code allocates.
  */
 import { Lookup } from '../../src/lists/lookup.ts'
 import { noLabels } from '../../src/policy/policy.ts'

@@ -1,4 +1,6 @@
-/** The table of lines and what each means. Never: a line whose reading would surprise its writer. */
+/**
+ * The table of lines and what each means. Never: a line whose reading would surprise its writer.
+ */
 import { describe, expect, test } from 'vitest'
 import { readEntry, readLine } from '../../src/lists/formats.ts'
 import { REJECTIONS, type RejectReason } from '../../src/lists/rejection.ts'

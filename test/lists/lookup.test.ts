@@ -1,4 +1,7 @@
-/** The lookup: exactly the listed hosts and their subdomains, by string and by bytes, without garbage. */
+/**
+ * The lookup: exactly the listed hosts and their subdomains, by string and by bytes, without
+ * garbage.
+ */
 import { execFileSync } from 'node:child_process'
 import { fileURLToPath } from 'node:url'
 import fc from 'fast-check'

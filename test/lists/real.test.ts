@@ -1,6 +1,6 @@
 /**
- * Lists as they are published, where they lie beside the project: every file of them loads. They are not
- * part of it, so elsewhere these tests are skipped.
+ * Lists as they are published, where they lie beside the project: every file of them loads. They
+ * are not part of it, so elsewhere these tests are skipped.
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import { describe, expect, test } from 'vitest'

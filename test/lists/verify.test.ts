@@ -1,4 +1,7 @@
-/** Images that are cut, changed or foreign are refused: cheaply where that is enough, wholly where not. */
+/**
+ * Images that are cut, changed or foreign are refused: cheaply where that is enough, wholly where
+ * not.
+ */
 import fc from 'fast-check'
 import { expect, test } from 'vitest'
 import { HEADER, HEADER_BYTES, type ImageFault, openImage } from '../../src/lists/layout.ts'

@@ -320,6 +320,23 @@ describe('parseTime, where the day starts at 04:00', () => {
   checkTime('nothing', '', null)
 })
 
+/** `expected` is how the moment is printed in the zone. */
+function checkText(name: string, timezone: string, at: string, expected: string) {
+  it(`${name}: ${at} in ${timezone}`, () => {
+    expect(formatTime(timezone, Date.parse(at))).toBe(expected)
+  })
+}
+
+describe('formatTime', () => {
+  const at = '2026-11-21T19:15:03.999Z'
+  checkText('winter', SWEDEN, at, '2026-11-21T20:15:03+01:00')
+  checkText('summer', SWEDEN, '2026-07-01T22:30:00Z', '2026-07-02T00:30:00+02:00')
+  checkText('no offset', 'UTC', at, '2026-11-21T19:15:03+00:00')
+  checkText('west', 'America/St_Johns', at, '2026-11-21T15:45:03-03:30')
+  checkText('quarters', 'Asia/Kathmandu', at, '2026-11-22T01:00:03+05:45')
+  checkText('before 1970', 'UTC', '1969-12-31T23:59:59.5Z', '1969-12-31T23:59:59+00:00')
+})
+
 /** `expected` is whether it names a zone of the tz database. */
 function checkZone(name: string, expected: boolean) {
   it(`isTimezone ${JSON.stringify(name)}`, () => expect(isTimezone(name)).toBe(expected))

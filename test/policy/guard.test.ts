@@ -177,6 +177,12 @@ describe('IPv4 within IPv6', () => {
   check('6to4, 192.168', { to: '2002:c0a8:101:1::1' }, 'embeds an IPv4 address: private')
   check('6to4, loopback', { to: '2002:7f00:1::' }, 'embeds an IPv4 address: loopback')
   check('6to4, this host', { to: '2002::1' }, 'embeds an IPv4 address: this host')
+  check(
+    '6to4, documentation',
+    { to: '2002:c000:201:9::1' },
+    'embeds an IPv4 address: documentation',
+  )
+  check('6to4, the network after it', { to: '2002:c000:300:9::1' }, null)
   check('6to4, public', { to: '2002:909:909::1' }, null)
   check('Teredo', { to: '2001:0:909:909::1' }, 'IETF protocol assignments, Teredo')
   // RFC 6145 section 2: the IPv4-translated addresses of a stateless translator.

@@ -28,7 +28,7 @@ interface Read {
 
 /** A connection without a network: what is pushed is what the client sends. */
 class Wire extends Duplex {
-  readonly read_: Read[] = []
+  readonly seen: Read[] = []
   override _read(): void {}
   override _write(_bytes: Buffer, _encoding: string, done: () => void): void {
     done()
@@ -50,7 +50,7 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
   request.on('end', () => {
     const { method = '', url = '', headers } = request
     const wire = request.socket as Duplex as Wire
-    wire.read_.push({ method, target: url, host: headers.host ?? '', body })
+    wire.seen.push({ method, target: url, host: headers.host ?? '', body })
     response.end()
   })
 }
@@ -59,7 +59,7 @@ function answer(request: IncomingMessage, response: ServerResponse): void {
 function readByNode(bytes: string): Promise<Read[]> {
   const wire = new Wire()
   return new Promise((resolve) => {
-    wire.once('close', () => resolve(wire.read_))
+    wire.once('close', () => resolve(wire.seen))
     server.emit('connection', wire)
     wire.push(Buffer.from(bytes, 'latin1'))
     wire.push(null)
