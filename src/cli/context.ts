@@ -6,8 +6,8 @@ import { userInfo } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import type { Command } from 'commander'
 import {
-  type Configuration,
   type BrokenConfiguration,
+  type Configuration,
   readConfiguration,
 } from '../service/configuration.ts'
 import { type Loaded, loadSettings } from '../settings/load.ts'
@@ -99,7 +99,12 @@ export function table(rows: readonly (readonly string[])[]): string {
     for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
   }
   return rows
-    .map((row) => row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('  ').trimEnd())
+    .map((row) =>
+      row
+        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
     .join('\n')
 }
 

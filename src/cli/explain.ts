@@ -30,7 +30,6 @@ import {
 } from '../policy/index.ts'
 import type { Configuration } from '../service/configuration.ts'
 import { imageOf } from '../service/world.ts'
-import { callService } from './control.ts'
 import {
   endWithProblems,
   fail,
@@ -40,6 +39,7 @@ import {
   printJson,
   table,
 } from './context.ts'
+import { callService } from './control.ts'
 
 interface ExplainOptions {
   readonly user?: string
@@ -103,7 +103,8 @@ const NO_MINUTES = { minutesUsed: 0, minutesGiven: 0 }
 
 /** A URL, `host:port`, or a host: HTTPS unless it says `http:`. */
 function parseAsked(text: string): Asked {
-  const match = /^(?:([a-z]+):\/\/)?(?:[^@/]*@)?(\[[^\]]*\]|[^/:]*|[^/]*)(?::(\d+))?(?:\/.*)?$/i.exec(text)
+  const match =
+    /^(?:([a-z]+):\/\/)?(?:[^@/]*@)?(\[[^\]]*\]|[^/:]*|[^/]*)(?::(\d+))?(?:\/.*)?$/i.exec(text)
   const name = match === null ? 'host-character' : parseHost(match[2]!)
   if (match === null || typeof name === 'string') {
     return fail(`${JSON.stringify(text)} is no host (${name})`, 'write it as www.example.se')
@@ -162,7 +163,10 @@ function identifiedOf(
   const scheme = zone?.identify.find((one) => one !== 'basic')
   if (zone === null || scheme === undefined) return { known: false, reason: 'credentials-missing' }
   const user = scheme === 'network' ? zone.name : formatAddress(address)
-  return { known: true, identity: { kind: scheme === 'network' ? 'network' : 'address', user, groups: [] } }
+  return {
+    known: true,
+    identity: { kind: scheme === 'network' ? 'network' : 'address', user, groups: [] },
+  }
 }
 
 /** Minutes used today, from the service where one runs; at another time nothing is counted as used. */
@@ -173,11 +177,14 @@ async function minutesOf(
   dated: boolean,
 ): Promise<typeof NO_MINUTES> {
   const category = quotaCategoryOf(policy, facts.labels)
-  if (dated || category === null || !facts.identified.known || facts.zone === null) return NO_MINUTES
+  if (dated || category === null || !facts.identified.known || facts.zone === null)
+    return NO_MINUTES
   const { user } = facts.identified.identity
   const request = { command: 'quota.list', user }
   const report = await callService<QuotaReport>(settings.state, request).catch(() => null)
-  const row = report?.rows.find((one) => one.zone === facts.zone?.name && one.category === category.name)
+  const row = report?.rows.find(
+    (one) => one.zone === facts.zone?.name && one.category === category.name,
+  )
   return row === undefined ? NO_MINUTES : { minutesUsed: row.used, minutesGiven: row.given }
 }
 
@@ -224,7 +231,9 @@ function textOf(
   const { identified, zone, host, port, carriage, nowMs } = facts
   const entry = reasonEntry(verdict.reason)
   const who = identified.known ? identified.identity : null
-  const lists = locations.map(({ domain, list, line }) => `${domain} in ${list}, line ${line}`)
+  const lists = distinct(locations).map(({ domain, list, line }) => {
+    return `${domain} in ${list}, line ${line}`
+  })
   const category = quotaCategoryOf(policy, facts.labels)
   const head = [
     [`${verdict.action.toUpperCase()}: ${entry.en.title}`, `${verdict.reason}, by ${verdict.rule}`],
@@ -253,6 +262,19 @@ function textOf(
       : `${rule.verdict.action}: ${rule.verdict.reason}, ${rule.verdict.rule}${decisionOf(rule.verdict.decision)}`,
   ])
   return [table(head), '', table(about), '', table(says)].join('\n')
+}
+
+/** A background host stands in two lists of its platform by one line: the one that says so is enough. */
+function distinct(locations: readonly Location[]): Location[] {
+  return locations.filter(
+    (one) =>
+      !locations.some(
+        (other) =>
+          other.domain === one.domain &&
+          other.line === one.line &&
+          other.list.startsWith(`${one.list} (`),
+      ),
+  )
 }
 
 function decisionOf(decision: { by: string; dnr: string; date: string } | null): string {

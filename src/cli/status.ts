@@ -2,9 +2,22 @@
  * Owns: `sluss status`: how a running service is, in a few lines or as JSON.
  * Never: starts or changes one.
  */
+import { dirname, resolve } from 'node:path'
 import type { Command } from 'commander'
+import { endpointText } from '../service/listen-fault.ts'
 import type { Status } from '../service/status.ts'
-import { fail, loadContext, print, printJson, table } from './context.ts'
+import { loadSettings } from '../settings/load.ts'
+import { settingsSchema } from '../settings/schema.ts'
+import {
+  endWithProblems,
+  fail,
+  type GlobalOptions,
+  globalOptions,
+  overridesOf,
+  print,
+  printJson,
+  table,
+} from './context.ts'
 import { callService } from './control.ts'
 
 export function register(program: Command): void {
@@ -15,30 +28,42 @@ export function register(program: Command): void {
 }
 
 async function status(command: Command): Promise<void> {
-  const { settings, json } = loadContext(command)
-  const found = await callService<Status>(settings.state, { command: 'status' })
+  const options = globalOptions(command)
+  const loaded = loadSettings({ file: options.config, overrides: overridesOf(options) })
+  // Settings that do not hold must not keep a service that goes on by the last good ones from telling so.
+  const folder = loaded.ok ? loaded.settings.state : likelyState(options)
+  const found = await callService<Status>(folder, { command: 'status' })
+  if (found === null && !loaded.ok) return endWithProblems(loaded.problems)
   if (found === null) {
-    return fail(`no service runs with its state in ${settings.state}`, 'start one: ./sluss start')
+    return fail(`no service runs with its state in ${folder}`, 'start one: ./sluss start')
   }
-  if (json) return printJson(found)
+  if (options.json) printJson(found)
+  else print(textOf(found))
+}
+
+/** The state folder as the command line has it, or as it is where the settings do not name one. */
+function likelyState({ state, config }: Pick<GlobalOptions, 'state' | 'config'>): string {
+  return resolve(state ?? resolve(dirname(config), STATE_DEFAULT))
+}
+
+const STATE_DEFAULT = settingsSchema.shape.state.parse(undefined)
+
+function textOf(found: Status): string {
   const { counters, lists, loaded, alarms } = found
-  const where = (endpoints: Status['proxy']) =>
-    endpoints.map(({ address, port }) => `${address}:${port}`).join(', ') || '–'
-  print(
-    table([
-      ['state', found.healthy ? 'well' : 'NOT WELL'],
-      ['since', found.since],
-      ['proxy', `${where(found.proxy)}, ${found.threads} threads`],
-      ['portal', where(found.portal)],
-      ['lists', `${lists.domains} domains in ${lists.lists} lists, ${lists.bytes} bytes`],
-      ['files read', `${loaded.at} (${loaded.outcome})`],
-      ...loaded.problems.map((problem) => ['  refused', problem]),
-      ...loaded.warnings.map((warning) => ['  warning', warning]),
-      ['connections', `${counters.connectionsOpen} open, ${counters.tunnelsOpen} tunnels`],
-      ['requests', String(counters.requests)],
-      ['records', `${counters.recordsAcknowledged} of ${counters.records} on disk`],
-      ...alarms.map((alarm) => ['ALARM', alarm]),
-      ...Object.entries(counters.reasons).map(([reason, n]) => [`  ${reason}`, String(n)]),
-    ]),
-  )
+  const where = (endpoints: Status['proxy']) => endpoints.map(endpointText).join(', ') || '–'
+  return table([
+    ['state', found.healthy ? 'well' : 'NOT WELL'],
+    ['since', found.since],
+    ['proxy', `${where(found.proxy)}, ${found.threads} threads`],
+    ['portal', where(found.portal)],
+    ['lists', `${lists.domains} domains in ${lists.lists} lists, ${lists.bytes} bytes`],
+    ['files read', `${loaded.at} (${loaded.outcome})`],
+    ...loaded.problems.map((problem) => ['  refused', problem]),
+    ...loaded.warnings.map((warning) => ['  warning', warning]),
+    ['connections', `${counters.connectionsOpen} open, ${counters.tunnelsOpen} tunnels`],
+    ['requests', String(counters.requests)],
+    ['records', `${counters.recordsAcknowledged} of ${counters.records} on disk`],
+    ...alarms.map((alarm) => ['ALARM', alarm]),
+    ...Object.entries(counters.reasons).map(([reason, n]) => [`  ${reason}`, String(n)]),
+  ])
 }

@@ -7,8 +7,9 @@
  *   dirty     one bit a record: it has minutes that are not saved yet
  *   records   one record a ledger, 1 KiB: fields, minutes, key
  *
- * All memory is 32-bit words, and every access to it is an Atomics operation: these are sequentially
- * consistent, so what one thread writes before a word, another sees after reading that word.
+ * All memory is 32-bit words. Every access is an Atomics operation, except where a comment says why not:
+ * these are sequentially consistent, so what one thread writes before a word, another sees after reading
+ * that word.
  */
 import { MINUTES_MAX } from '../policy/index.ts'
 

@@ -64,7 +64,9 @@ export function portalPage(who: WhoAmI, acceptLanguage: string): string {
   const language = prefersEnglish(acceptLanguage) ? 'en' : 'sv'
   const words = WORDS[language]
   const schemes = who.identify
-    .map((scheme) => (scheme === 'basic' ? words.basic : scheme === 'network' ? words.network : words.byAddress))
+    .map((scheme) =>
+      scheme === 'basic' ? words.basic : scheme === 'network' ? words.network : words.byAddress,
+    )
     .join(', ')
   const rows: [string, string][] = [
     [words.address, who.address],
@@ -96,7 +98,10 @@ ${meter}</main></body></html>
 
 /** Swedish unless the browser puts English before it. */
 function prefersEnglish(acceptLanguage: string): boolean {
-  const tags = acceptLanguage.toLowerCase().split(',').map((tag) => tag.trim())
+  const tags = acceptLanguage
+    .toLowerCase()
+    .split(',')
+    .map((tag) => tag.trim())
   const first = tags.find((tag) => /^(sv|en)\b/.test(tag))
   return first?.startsWith('en') ?? false
 }

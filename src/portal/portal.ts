@@ -4,8 +4,8 @@
  */
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
-import { portalPage, type WhoAmI } from './page.ts'
 import { proxyAutoConfig } from './pac.ts'
+import { portalPage, type WhoAmI } from './page.ts'
 
 export interface PortalEndpoint {
   readonly address: string

@@ -5,17 +5,13 @@
 import { join } from 'node:path'
 import type { Clock } from '../ledger/clock.ts'
 import { Ledger } from '../ledger/ledger.ts'
-import { type LedgerStore, openLedgerStore } from '../ledger/store.ts'
+import { LEDGER_FILE, type LedgerStore, openLedgerStore } from '../ledger/store.ts'
 import { type Calendar, localDay } from '../policy/index.ts'
 import type { Settings } from '../settings/schema.ts'
 import type { Log } from './log.ts'
 
 /** DESIGN section 5 asks for 5 s at most; a kill then costs the second that was under way. */
 export const SAVE_MS = 1_000
-
-export function ledgerFile(stateDir: string): string {
-  return join(stateDir, 'ledger.sqlite')
-}
 
 export class Ledgers {
   readonly buffer: SharedArrayBuffer
@@ -43,7 +39,7 @@ export class Ledgers {
 
   /** Opens the store and restores today, or says why it cannot. */
   static open(settings: Settings, clock: Clock, log: Log): Ledgers | string {
-    const file = ledgerFile(settings.state)
+    const file = join(settings.state, LEDGER_FILE)
     const opening = openLedgerStore({ file, purpose: 'serve', clock })
     if (!opening.ok) return `${opening.problem.what}; ${opening.problem.hint}`
     if (opening.movedTo !== null) {
@@ -51,8 +47,7 @@ export class Ledgers {
       log.error({ movedTo }, 'the ledgers were corrupt: moved aside, and today starts empty')
     }
     const ledgers = new Ledgers(opening.store, settings, clock, log)
-    const restored = opening.store.restore(ledgers.ledger, ledgers.#day)
-    if (restored.ledgers > 0) log.info({ ...restored }, 'the ledgers of today are restored')
+    ledgers.#restore()
     ledgers.#weed()
     return ledgers
   }
@@ -77,7 +72,7 @@ export class Ledgers {
     if (day === this.#day) return
     this.#day = day
     // Minutes given for a day before it began.
-    this.store.restore(this.ledger, day)
+    this.#restore()
     this.#weed()
   }
 
@@ -86,6 +81,16 @@ export class Ledgers {
     if (this.#timer !== null) clearInterval(this.#timer)
     this.save()
     this.store.close()
+  }
+
+  #restore(): void {
+    const { ledgers, minutesGiven, refused, problem } = this.store.restore(this.ledger, this.#day)
+    if (problem !== null) this.#log.error({ hint: problem.hint }, problem.what)
+    if (refused > 0) {
+      this.#log.error({ refused }, 'ledgers do not fit: raise quota.users and start again')
+    }
+    if (ledgers > 0)
+      this.#log.info({ ledgers, minutesGiven }, 'the ledgers of the day are restored')
   }
 
   #weed(): void {

@@ -117,7 +117,11 @@ export class Service {
     const world = worldOf(configuration, built, 1)
     this.#policy = world.policy
     this.#writer = new TrafficWriter({
-      data: { ...this.#writerSettings(settings), ...writerFiles(settings.state) },
+      data: {
+        ...this.#writerSettings(settings),
+        ...writerFiles(settings.state),
+        clock: options.clock,
+      },
       log,
       onReplaced: () => this.#threads.reattach(),
     })

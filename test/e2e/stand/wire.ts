@@ -19,8 +19,9 @@ export class Wire {
   #ended = false
   #wake: () => void = () => {}
 
-  constructor(port: number) {
-    this.socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
+  /** `from` is the source address, which is what decides the zone. */
+  constructor(port: number, from = '127.0.0.1') {
+    this.socket = connect({ port, host: '127.0.0.1', localAddress: from, allowHalfOpen: true })
     this.socket.on('data', (bytes: Buffer) => {
       this.#parts.push(bytes)
       this.#length += bytes.length
