@@ -77,7 +77,11 @@ interface PackageRow {
 const PACKAGES: Readonly<Record<string, PackageRow>> = {
   'better-sqlite3': { folders: ['traffic', 'ledger'], why: 'each database has one owner' },
   'node:sqlite': { folders: [], why: 'better-sqlite3 is the one way to SQLite' },
-  zod: { folders: ['settings'], withComment: ['cli'], why: 'the schema stands in one place' },
+  zod: {
+    folders: ['settings', 'ledger'],
+    withComment: ['cli'],
+    why: 'settings in one place; the ledger checks what the control socket asks of it',
+  },
   yaml: {
     folders: ['settings'],
     withComment: ['cli'],

@@ -2,7 +2,7 @@
  * Owns: the local day: where it starts and ends, its minutes, and times as people read them.
  * Never: reads a clock; the moment is always an argument.
  *
- * A local day has 1,380, 1,440 or 1,500 minutes: where the clocks change it is an hour off. Minutes
+ * A local day has 1,380, 1,440 or 1,500 minutes where the clocks change by an hour within it. Minutes
  * are counted in elapsed time from the day's start, so no wall-clock minute is skipped or doubled.
  */
 
@@ -25,7 +25,7 @@ export interface LocalDay {
 
 const DAY_MS = 86_400_000
 const MINUTE_MS = 60_000
-/** The longest day there is: 25 hours. */
+/** The longest day that is counted: 25 hours. (One zone, of a polar station, has 26 once a year.) */
 export const MINUTES_MAX = 1_500
 
 const formats = new Map<string, Intl.DateTimeFormat>()
@@ -116,7 +116,7 @@ export function localDay(calendar: Calendar, nowMs: number): LocalDay {
 
 /** The number of a date such as `2026-03-29`, or null where there is no such date. */
 export function dayNumber(date: string): number | null {
-  if (!/^\d{4}-\d{2}-\d{2}$/.test(date)) return null
+  if (!/^\d{4}-\d{2}-\d{2}$/.test(date) || date < '1900') return null
   const ms = Date.parse(`${date}T00:00:00Z`)
   if (Number.isNaN(ms) || new Date(ms).toISOString().slice(0, 10) !== date) return null
   return ms / DAY_MS

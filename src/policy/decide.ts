@@ -71,16 +71,11 @@ const zone: Rule = {
 
 const identity: Rule = {
   id: 'identity',
-  speak: (_policy, { identified, zone }) => {
+  speak: (_policy, { identified, zone: place }) => {
     if (identified.known) return null
     const { reason } = identified
-    return {
-      action: 'challenge',
-      reason,
-      rule: `zone:${zone?.name}`,
-      decision: null,
-      metered: null,
-    }
+    const rule = place === null ? 'zones' : `zone:${place.name}`
+    return { action: 'challenge', reason, rule, decision: null, metered: null }
   },
   silence: (_policy, { identified }) =>
     identified.known ? `known by ${identified.identity.kind}: ${identified.identity.user}` : '',

@@ -28,6 +28,7 @@ const FORBIDDEN: readonly (readonly [Network, string])[] = (
     ['10.0.0.0/8', 'private'],
     ['100.64.0.0/10', 'carrier-grade NAT'],
     ['127.0.0.0/8', 'loopback'],
+    ['168.63.129.16/32', 'cloud metadata'],
     ['169.254.0.0/16', 'link-local, cloud metadata'],
     ['172.16.0.0/12', 'private'],
     ['192.0.0.0/24', 'IETF protocol assignments'],
@@ -42,6 +43,7 @@ const FORBIDDEN: readonly (readonly [Network, string])[] = (
     ['::/96', 'unspecified, loopback, IPv4-compatible'],
     ['64:ff9b:1::/48', 'local NAT64'],
     ['100::/64', 'discard'],
+    ['100:0:0:1::/64', 'dummy prefix'],
     ['2001::/23', 'IETF protocol assignments, Teredo'],
     ['2001:db8::/32', 'documentation'],
     ['3fff::/20', 'documentation'],
@@ -55,6 +57,8 @@ const FORBIDDEN: readonly (readonly [Network, string])[] = (
 
 const NAT64 = network('64:ff9b::/96')
 const SIX_TO_FOUR = network('2002::/16')
+/** All that is handed out of IPv6; what lies outside it and has no name above is refused as well. */
+const GLOBAL_UNICAST = network('2000::/3')
 
 /** An address and port that we listen on ourselves. */
 export interface Listener {
@@ -73,15 +77,20 @@ export function forbiddenWhy(
   listeners: readonly Listener[],
 ): string | null {
   const own = listeners.some(
-    (listener) =>
-      listener.port === port &&
-      (sameAddress(listener.address, address) || (isAny(listener.address) && isLoopback(address))),
+    (listener) => listener.port === port && reaches(address, listener.address),
   )
   for (const entry of allowed) {
     if (entry.port === null ? own : entry.port !== port) continue
     if (contains(entry.network, address)) return null
   }
   return own ? "the proxy's own listener" : rangeOf(address)
+}
+
+/** True where dialling `address` arrives at a listener on `listener`; any-addresses mean loopback too. */
+function reaches(address: Address, listener: Address): boolean {
+  if (sameAddress(address, listener)) return true
+  const here = (one: Address) => isAny(one) || isLoopback(one)
+  return here(address) && here(listener) && (isAny(address) || isAny(listener))
 }
 
 function rangeOf(address: Address): string | null {
@@ -91,7 +100,7 @@ function rangeOf(address: Address): string | null {
     return inner === null ? null : `embeds an IPv4 address: ${inner}`
   }
   for (const [range, what] of FORBIDDEN) if (contains(range, address)) return what
-  return null
+  return isIpv4(address) || contains(GLOBAL_UNICAST, address) ? null : 'not global unicast'
 }
 
 /** The IPv4 address inside a NAT64 or 6to4 address. */

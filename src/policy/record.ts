@@ -10,7 +10,8 @@ import type { Action } from './verdict.ts'
 
 /**
  * `whole`: begun and ended within the second, one row. `opened` and `closed`: a longer one, two rows with
- * the same flow number. `gap`: `count` records could not be kept (log.onFailure: continue).
+ * the same flow number. `gap`: `count` records could not be kept; where log.onFailure
+ * is `refuse`, these were refusals.
  */
 export type RecordEvent = 'whole' | 'opened' | 'closed' | 'gap'
 

@@ -10,7 +10,7 @@ export const USER_NAME_LENGTH_MAX = 100
 
 /** The comparable form of a user's or group's name, or null where it is empty, too long or has controls. */
 export function parseUserName(text: string): UserName | null {
-  const name = text.normalize('NFC').trim().toLowerCase()
+  const name = text.toLowerCase().normalize('NFC').trim()
   if (name === '' || name.length > USER_NAME_LENGTH_MAX) return null
   // biome-ignore lint/suspicious/noControlCharactersInRegex: controls are what this looks for
   return /[\u0000-\u001f\u007f-\u009f\u2028\u2029]/.test(name) ? null : (name as UserName)

@@ -2,6 +2,7 @@
  * Owns: the portal's page: who you are to the gate, and your minutes today, in Swedish or English.
  * Never: needs a script, or anything from another host.
  */
+import { escapeHtml, languageOf } from '../policy/index.ts'
 
 export interface WhoAmI {
   /** Null: the address is in no zone. */
@@ -61,7 +62,7 @@ dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}meter{width:100%;height:1.
 @media(max-width:24rem){dl{display:block}dd{margin-bottom:.5rem}}`
 
 export function portalPage(who: WhoAmI, acceptLanguage: string): string {
-  const language = prefersEnglish(acceptLanguage) ? 'en' : 'sv'
+  const language = languageOf(acceptLanguage)
   const words = WORDS[language]
   const schemes = who.identify
     .map((scheme) =>
@@ -78,7 +79,9 @@ export function portalPage(who: WhoAmI, acceptLanguage: string): string {
     rows.push([words.used, `${minutes.used} ${words.of} ${minutes.limit}`])
     rows.push([words.returns, minutes.returns])
   }
-  const list = rows.map(([name, value]) => `<dt>${name}</dt><dd>${escape(value)}</dd>`).join('\n')
+  const list = rows
+    .map(([name, value]) => `<dt>${name}</dt><dd>${escapeHtml(value)}</dd>`)
+    .join('\n')
   const meter =
     minutes === null
       ? ''
@@ -94,18 +97,4 @@ ${list}
 </dl>
 ${meter}</main></body></html>
 `
-}
-
-/** Swedish unless the browser puts English before it. */
-function prefersEnglish(acceptLanguage: string): boolean {
-  const tags = acceptLanguage
-    .toLowerCase()
-    .split(',')
-    .map((tag) => tag.trim())
-  const first = tags.find((tag) => /^(sv|en)\b/.test(tag))
-  return first?.startsWith('en') ?? false
-}
-
-function escape(text: string): string {
-  return text.replace(/[&<>"']/g, (character) => `&#${character.charCodeAt(0)};`)
 }

@@ -2,6 +2,7 @@
  * Owns: what all connections of one thread share: the world, the lookup, the meter, the flows, the tick.
  * Never: reads from or writes to a socket.
  */
+import { networkInterfaces } from 'node:os'
 import {
   BasicVerifier,
   challengeHeaders,
@@ -202,8 +203,7 @@ export class Engine {
     this.counters.flowsOpen++
     this.#open.add(flow)
     this.count(verdict.reason)
-    // What is refused because there is no room for its record is only counted: the bound is a bound.
-    if (verdict.reason !== 'log-unavailable') this.recorder.begin(flow)
+    this.recorder.begin(flow)
     return flow
   }
 
@@ -272,9 +272,15 @@ function names(
   return of(policy, labels).join(',')
 }
 
+/** Where dialling would come back to us: a listener on any address is on each of the machine's. */
 function listenersOf(world: World, endpoints: readonly Endpoint[]): readonly Listener[] {
+  const own = Object.values(networkInterfaces()).flatMap((all) => all ?? [])
+  const texts = own.map(({ address }) => address.replace(/%.*$/, ''))
   return [...world.listen, ...world.portal, ...endpoints].flatMap(({ address, port }) => {
-    const parsed = parseAddress(address)
-    return parsed === null ? [] : [{ address: parsed, port }]
+    const any = address === '0.0.0.0' || address === '::'
+    return (any ? [address, ...texts] : [address]).flatMap((text) => {
+      const parsed = parseAddress(text)
+      return parsed === null ? [] : [{ address: parsed, port }]
+    })
   })
 }

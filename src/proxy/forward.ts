@@ -126,7 +126,8 @@ export class Forward {
     })
     if (this.#requestBody.done) {
       this.#requestDone = true
-      if (chunked) this.#send(lastChunk(forwardableTrailers(this.#requestBody.trailers)))
+      if (chunked)
+        this.#send(lastChunk(forwardableTrailers(this.#requestBody.trailers, this.#head.nominated)))
     }
     this.#origin.uncork()
     if (this.#requestBody.fault) this.#fail('body-malformed')
@@ -215,14 +216,12 @@ export class Forward {
     this.#response = response
     this.#responseBody = bodyReader(framing)
     this.#chunked = minor === 1 && (framing.kind === 'chunked' || framing.kind === 'close')
-    const endless = minor === 0 && (framing.kind === 'chunked' || framing.kind === 'close')
     // An answer that comes before the request is whole may leave us with a rest that nobody reads.
-    this.#keepClient = this.#head.keepAlive && this.#requestDone && !endless
+    this.#keepClient = this.#head.keepAlive && this.#requestDone
     this.#personal ||= response.connectionAuth
     this.#flow.status = response.status
     let extra = this.#chunked ? 'Transfer-Encoding: chunked\r\n' : ''
     if (!this.#keepClient) extra += 'Connection: close\r\n'
-    else if (minor === 0) extra += 'Connection: keep-alive\r\n'
     this.#client.socket.cork()
     this.#write(responseText(response, this.#engine.via, extra))
     this.#body(rest, 0)
@@ -250,12 +249,16 @@ export class Forward {
   /** `clean`: the origin has said nothing beyond its answer. */
   #complete(clean: boolean): void {
     if (this.#over) return
-    if (this.#chunked) this.#write(lastChunk(forwardableTrailers(this.#responseBody!.trailers)))
+    if (this.#chunked) this.#write(lastChunk(this.#trailers()))
     this.#over = true
     const origin = this.#detach()
     if (origin !== null) this.#release(origin, clean)
     this.#flow.end('complete', this.#engine.clock())
     this.#client.finished(this.#keepClient)
+  }
+
+  #trailers(): string {
+    return forwardableTrailers(this.#responseBody!.trailers, this.#response!.nominated)
   }
 
   #release(origin: Socket, clean: boolean): void {

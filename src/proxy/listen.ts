@@ -101,7 +101,6 @@ export class Listeners {
       reason: 'connections-full',
       verdict: refuse('connections-full', 'limits.connections'),
       method: '',
-      minor: 1,
       acceptLanguage: '',
       host: '',
       user: '',

@@ -3,15 +3,14 @@
  * Never: decides, or reaches into a socket; it makes bytes.
  */
 import type { Language, Reason, Verdict } from '../policy/index.ts'
-import { reasonEntry } from '../policy/index.ts'
-import { languageOf, type PageFacts, refusalPage } from './page.ts'
+import { languageOf, reasonEntry } from '../policy/index.ts'
+import { type PageFacts, refusalPage } from './page.ts'
 
 export interface Refusal {
   readonly reason: Reason
   /** What gave it; its rule and decision are shown. */
   readonly verdict: Verdict
   readonly method: string
-  readonly minor: 0 | 1
   readonly acceptLanguage: string
   readonly host: string
   readonly user: string

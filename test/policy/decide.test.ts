@@ -172,6 +172,8 @@ describe('6. quota: background', () => {
   const button: Case = { site: { background: ['facebook'] } }
   check('never metered', button, 'allow background category:social')
   check('when spent', { ...button, minutesUsed: 60 }, 'allow background category:social')
+  const vk: Case = { site: { background: ['vk'] }, minutesUsed: 60 }
+  check('of the platform of the last bit', vk, 'allow background category:social')
   const other: Case = { site: { platforms: ['facebook'], background: ['blogg'] }, minutesUsed: 60 }
   check('of a platform of another category', other, SPENT)
   // In the user's favour: the host is somebody's widget, and we cannot tell for whom it is fetched.

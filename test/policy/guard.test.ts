@@ -172,7 +172,7 @@ describe('IPv4 within IPv6', () => {
   check('NAT64, multicast', { to: '64:ff9b::224.0.0.1' }, 'embeds an IPv4 address: multicast')
   check('NAT64, public', { to: '64:ff9b::9.9.9.9' }, null)
   check('local NAT64, public', { to: '64:ff9b:1::9.9.9.9' }, 'local NAT64')
-  check('beside NAT64', { to: '64:ff9b::1:9.9.9.9' }, null)
+  check('beside NAT64', { to: '64:ff9b::1:9.9.9.9' }, 'not global unicast')
   check('6to4, private', { to: '2002:a01:203::1' }, 'embeds an IPv4 address: private')
   check('6to4, 192.168', { to: '2002:c0a8:101:1::1' }, 'embeds an IPv4 address: private')
   check('6to4, loopback', { to: '2002:7f00:1::' }, 'embeds an IPv4 address: loopback')
@@ -186,7 +186,7 @@ describe('IPv4 within IPv6', () => {
   check('6to4, public', { to: '2002:909:909::1' }, null)
   check('Teredo', { to: '2001:0:909:909::1' }, 'IETF protocol assignments, Teredo')
   // RFC 6145 section 2: the IPv4-translated addresses of a stateless translator.
-  check('translated', { to: '::ffff:0:127.0.0.1' }, 'embeds an IPv4 address: loopback')
+  check('translated', { to: '::ffff:0:127.0.0.1' }, 'not global unicast')
   check('compatible, private', { to: '::10.1.2.3' }, 'unspecified, loopback, IPv4-compatible')
   check('compatible, public', { to: '::9.9.9.9' }, 'unspecified, loopback, IPv4-compatible')
 

@@ -5,13 +5,8 @@
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
 import { type Language, REASONS, type Reason } from '../../src/policy/index.ts'
-import {
-  categoryTitle,
-  escapeHtml,
-  languageOf,
-  type PageFacts,
-  refusalPage,
-} from '../../src/proxy/page.ts'
+import { escapeHtml, languageOf } from '../../src/policy/language.ts'
+import { categoryTitle, type PageFacts, refusalPage } from '../../src/proxy/page.ts'
 
 const blocked: PageFacts = {
   language: 'sv',

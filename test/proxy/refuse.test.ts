@@ -20,7 +20,6 @@ const blocked: Refusal = {
   reason: 'category-blocked',
   verdict,
   method: 'GET',
-  minor: 1,
   acceptLanguage: 'sv',
   host: 'spel.example',
   user: 'anna',

@@ -4,6 +4,7 @@
  */
 import { existsSync, readdirSync } from 'node:fs'
 import { join } from 'node:path'
+import { isDeepStrictEqual } from 'node:util'
 import Database from 'better-sqlite3'
 
 type Value = string | number
@@ -27,6 +28,23 @@ function rowsOf<Row>(file: string, sql: string, values: readonly Value[]): Row[]
   } finally {
     db.close()
   }
+}
+
+/** What SQLite has against the files of the log and the ledger; nothing where they are whole. */
+export function damage(state: string): string[] {
+  const folder = join(state, 'traffic')
+  const days = readdirSync(folder).filter((name) => name.endsWith('.sqlite'))
+  const files = [...days.map((name) => join(folder, name)), join(state, 'ledger.sqlite')]
+  return files.flatMap((file) => {
+    const db = new Database(file, { readonly: true })
+    try {
+      const said = [db.pragma('integrity_check'), db.pragma('foreign_key_check')]
+      const good = isDeepStrictEqual(said, [[{ integrity_check: 'ok' }], []])
+      return good ? [] : [`${file}: ${JSON.stringify(said)}`]
+    } finally {
+      db.close()
+    }
+  })
 }
 
 /** The threads that have a line in the log. */
