@@ -27,7 +27,8 @@ interface Peer {
   readonly target: Target
 }
 
-type Load = (target: Target, amount: number) => Promise<void>
+/** Loads a proxy for so long; gives how many exchanges were done. */
+type Load = (target: Target, durationMs: number) => Promise<number>
 
 export async function run({ small }: BenchOptions): Promise<BenchResult> {
   const folder = mkdtempSync(join(tmpdir(), 'sluss-bench-'))
@@ -51,8 +52,8 @@ export async function run({ small }: BenchOptions): Promise<BenchResult> {
       peer('Sluss', sluss, /proxy=\S+:(\d+)/.exec(sluss.ready)?.[1]),
     ]
     const comparisons = [
-      ...(await measure('forwarded GET', 'GETs', peers, forwardedGets, small ? 40 : 30_000, small)),
-      ...(await measure('CONNECT', 'CONNECTs', peers, connects, small ? 10 : 5_000, small)),
+      ...(await measure('forwarded GET', 'GETs', peers, forwardedGets, small)),
+      ...(await measure('CONNECT', 'CONNECTs', peers, connects, small)),
     ]
     const notes = [
       `Each proxy on core ${MEASURED_CORE}, one proxy thread; load and origin on core ${LOAD_CORE}.`,
@@ -66,47 +67,39 @@ export async function run({ small }: BenchOptions): Promise<BenchResult> {
   }
 }
 
-/** The same rounds twice: once for CPU, once for the rate. */
+/** Each round gives two figures: the CPU it took, and the rate; they are compared side by side. */
 async function measure(
   title: string,
   plural: string,
   peers: readonly Peer[],
   load: Load,
-  amount: number,
   small: boolean,
 ): Promise<Comparison[]> {
-  const rounds = small ? 1 : 5
-  const warmUpRounds = small ? 0 : 1
+  const durationMs = small ? 200 : 3_000
+  const rates = new Map<string, number[]>(peers.map(({ name }) => [name, []]))
+  const options = { rounds: small ? 1 : 5, warmUpRounds: small ? 0 : 1 }
   const cpu = await compare({
+    ...options,
     title: `CPU of a ${title}`,
     unit: 'µs of CPU',
     better: 'lower',
-    rounds,
-    warmUpRounds,
     contenders: peers.map(({ name, program, target }) => ({
       name,
       round: async () => {
-        const before = cpuUs(program)
-        await load(target, amount)
+        const [beganUs, beganMs] = [cpuUs(program), performance.now()]
+        const done = await load(target, durationMs)
+        rates.get(name)!.push((done * 1_000) / (performance.now() - beganMs))
         // Under the resolution of /proc only in a small run, which is not for measuring.
-        return Math.max(1, cpuUs(program) - before) / amount
+        return Math.max(1, cpuUs(program) - beganUs) / done
       },
     })),
   })
   const rate = await compare({
+    ...options,
     title: `${plural} a second`,
     unit: `${plural}/s`,
     better: 'higher',
-    rounds,
-    warmUpRounds: 0,
-    contenders: peers.map(({ name, target }) => ({
-      name,
-      round: async () => {
-        const beganMs = performance.now()
-        await load(target, amount)
-        return (amount * 1_000) / (performance.now() - beganMs)
-      },
-    })),
+    contenders: peers.map(({ name }) => ({ name, round: () => rates.get(name)!.shift()! })),
   })
   return [cpu, rate]
 }

@@ -28,8 +28,6 @@ async function start(command: Command): Promise<void> {
     return started.problems.length > 0 ? endWithProblems(started.problems) : fail(started.why)
   }
   const { service } = started
-  print(service.readyLine)
-  notify('READY=1', `STATUS=${service.readyLine}`)
   process.on('SIGHUP', () => void service.reload('SIGHUP'))
   let stopping = false
   for (const signal of ['SIGTERM', 'SIGINT'] as const) {
@@ -41,4 +39,7 @@ async function start(command: Command): Promise<void> {
       void service.stop().then(() => process.exit(0))
     })
   }
+  // Last: whoever reads this may send a signal at once.
+  print(service.readyLine)
+  notify('READY=1', `STATUS=${service.readyLine}`)
 }

@@ -81,6 +81,12 @@ export class Listeners {
   #accept(socket: Socket): void {
     const { counters, world } = this.#engine
     counters.connections++
+    if (socket.remoteAddress === undefined) {
+      // Reset before we came to it: there is nobody to answer, and no address to decide or record by.
+      socket.on('error', () => {})
+      socket.destroy()
+      return
+    }
     if (this.clients.size >= world.limits.connections) {
       this.#turnAway(socket)
       return

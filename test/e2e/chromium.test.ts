@@ -58,6 +58,8 @@ describe.runIf(has('chromium'))('Chromium', () => {
   it('says itself that a refused site cannot be reached over HTTPS, and goes on', async () => {
     const refused = page.goto(`https://www.bad.test:${town.https.port}/`)
     await expect(refused).rejects.toThrow('net::ERR_TUNNEL_CONNECTION_FAILED')
+    // It shows a page of its own, after it has told us.
+    await until('its error page', () => page.url() === 'chrome-error://chromewebdata/')
     await someLine(town, "host = 'www.bad.test' AND method = 'CONNECT' AND verdict = 'block'")
     await page.goto(`https://notbad.test:${town.https.port}/page`)
     expect(await page.title()).toBe('page')

@@ -122,6 +122,26 @@ describe('a client that goes away', () => {
     expect(await ended('silent')).toMatchObject({ ending: 'client-closed' })
   })
 
+  it('before it is heard, is no stranger: it has a row with its address, or none', async () => {
+    const { sluss, http } = town
+    const authority = `hate.test:${http.port}`
+    const head = `GET http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\n\r\n`
+    const gone = Array.from({ length: 100 }, () => {
+      const wire = new Wire(sluss.port)
+      wire.send(head)
+      return new Promise((resolve) => {
+        wire.socket.once('connect', () => wire.socket.resetAndDestroy()).once('close', resolve)
+      })
+    })
+    await Promise.all(gone)
+    const wire = new Wire(sluss.port)
+    wire.send(head)
+    expect((await wire.reply()).status).toBe(403)
+    wire.close()
+    await until('a row of the last', () => sluss.lines("host = 'hate.test'").length > 0)
+    expect(sluss.lines("address <> '127.0.0.1' OR reason = 'zone-unknown'")).toEqual([])
+  })
+
   it('in the middle of a download, takes its tunnel with it', async () => {
     const { sluss } = town
     const socket = await tunnelTo('endless')

@@ -9,8 +9,7 @@ const SEED = 20_260_214
 
 let town: Town
 beforeAll(async () => {
-  // Killed every second or so, nobody reaches a whole minute of their own.
-  town = await buildTown({ launcher: true, quota: '{ threshold: 1MiB, grace: 2s }' })
+  town = await buildTown({ launcher: true })
 })
 afterAll(() => town.close())
 

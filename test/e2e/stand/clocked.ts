@@ -27,7 +27,6 @@ if (!started.ok) {
   process.exit(2)
 }
 const { service } = started
-process.stdout.write(`${service.readyLine}\n`)
 
 process.on('message', (message: { atMs: number }) => {
   moveClock(clock, message.atMs - Date.now())
@@ -37,3 +36,5 @@ process.on('SIGHUP', () => void service.reload('SIGHUP'))
 process.once('SIGTERM', () => void service.stop().then(() => process.exit(0)))
 // The test that started us is gone.
 process.once('disconnect', () => process.exit(1))
+// Last: whoever reads this may send a signal at once.
+process.stdout.write(`${service.readyLine}\n`)

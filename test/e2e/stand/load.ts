@@ -2,7 +2,6 @@
  * Owns: clients that ask and ask: plain requests and tunnels, allowed and refused, as fast as they are answered.
  * Never: has more under way than it has clients.
  */
-import { once } from 'node:events'
 import type { Town } from './town.ts'
 import { openTunnel, send } from './tunnel.ts'
 
@@ -66,13 +65,14 @@ export class Load {
     const { reply, socket } = await openTunnel(sluss.port, `face.test:${echo.port}`)
     if (reply.status !== 200) throw new Error(reply.line)
     socket.on('error', () => {})
+    const echoed = new Promise<string>((resolve, reject) => {
+      socket.once('data', (bytes: Buffer) => resolve(bytes.toString()))
+      socket.once('close', () => reject(new Error('the tunnel was closed')))
+      if (socket.destroyed) reject(new Error('the tunnel was closed at once'))
+    })
     socket.write('echo')
     socket.resume()
-    const echoed = await Promise.race([
-      once(socket, 'data').then(([bytes]) => String(bytes)),
-      once(socket, 'close').then(() => 'a close'),
-    ])
-    socket.destroy()
-    if (echoed !== 'echo') throw new Error(`the tunnel gave ${echoed}`)
+    const text = await echoed.finally(() => socket.destroy())
+    if (text !== 'echo') throw new Error(`the tunnel gave ${text}`)
   }
 }

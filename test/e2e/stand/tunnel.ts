@@ -81,11 +81,13 @@ export function openTunnel(
     const lines = [`CONNECT ${authority} HTTP/1.1`, `Host: ${authority}`, ...fields]
     socket.once('connect', () => socket.write(`${lines.join('\r\n')}\r\n\r\n`))
     let held = Buffer.alloc(0)
+    const onClose = () => reject(new Error(`closed after ${JSON.stringify(held.toString())}`))
     const onData = (bytes: Buffer) => {
       held = Buffer.concat([held, bytes])
       const reply = parseReply(held.toString('latin1'))
       if (reply === null) return
       socket.off('data', onData)
+      socket.off('close', onClose)
       socket.pause()
       const rest = held.subarray(held.indexOf('\r\n\r\n') + 4)
       if (rest.length > 0 && reply.status === 200) socket.unshift(rest)
@@ -93,6 +95,7 @@ export function openTunnel(
     }
     socket.on('data', onData)
     socket.once('error', reject)
+    socket.once('close', onClose)
   })
 }
 
