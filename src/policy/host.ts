@@ -46,7 +46,11 @@ export function parseHost(text: string): HostName | HostError {
   if (text === '') return 'host-empty'
   if (text.length > HOST_TEXT_LENGTH_MAX) return 'host-too-long'
   if (text.startsWith('[') || text.includes(':')) return parseIpLiteral(text)
-  if (PLAIN.test(text) && !endsInNumber(text)) return finish(text)
+  if (PLAIN.test(text)) {
+    if (!endsInNumber(text)) return finish(text)
+    const address = parseAddress(text)
+    if (address !== null) return ofAddress(address)
+  }
   if (FORBIDDEN.test(text)) return 'host-character'
   return parseOddSpelling(text)
 }

@@ -4,7 +4,7 @@
  * Never: touches a connection.
  */
 import { availableParallelism } from 'node:os'
-import { MessageChannel, type MessagePort, Worker } from 'node:worker_threads'
+import { MessageChannel, type MessagePort, Worker, type WorkerOptions } from 'node:worker_threads'
 import {
   type Counters,
   type Endpoint,
@@ -34,6 +34,8 @@ export interface ThreadsOptions {
   readonly log: Log
   /** Takes the writer's end of a new channel, for the source of that number. */
   readonly attach: (source: number, port: MessagePort) => void
+  /** Starts a worker; a test may keep hold of it. */
+  readonly spawn?: (file: URL, options: WorkerOptions) => Worker
 }
 
 interface Thread {
@@ -156,8 +158,9 @@ export class ProxyThreads {
 
   #worker(number: number): Worker {
     const { run, ledger, clock } = this.#options
+    const { spawn = (file, options) => new Worker(file, options) } = this.#options
     const workerData: ThreadData = { thread: number, run, world: this.#world, ledger, clock }
-    return new Worker(THREAD, { workerData, name: `proxy ${number}` })
+    return spawn(THREAD, { workerData, name: `proxy ${number}` })
   }
 
   #listen(thread: Thread): Promise<Thread> {

@@ -2,7 +2,7 @@
  * Owns: the writer thread of the traffic log: starting it, its channels, replacing it when it dies.
  * Never: writes, or reads, a record.
  */
-import { type MessagePort, Worker } from 'node:worker_threads'
+import { type MessagePort, Worker, type WorkerOptions } from 'node:worker_threads'
 import type {
   FromWriter,
   Source,
@@ -22,6 +22,8 @@ export interface WriterOptions {
   readonly log: Log
   /** A new writer is there: the proxy threads need channels to it. */
   readonly onReplaced: () => void
+  /** Starts a worker; a test may keep hold of it. */
+  readonly spawn?: (file: URL, options: WorkerOptions) => Worker
 }
 
 export class TrafficWriter {
@@ -60,7 +62,8 @@ export class TrafficWriter {
   }
 
   #start(): Worker {
-    const worker = new Worker(THREAD, { workerData: this.#data, name: 'writer' })
+    const { spawn = (file, options) => new Worker(file, options) } = this.#options
+    const worker = spawn(THREAD, { workerData: this.#data, name: 'writer' })
     worker.on('message', (message: FromWriter) => this.#hear(message))
     worker.on('error', (error) => {
       this.#options.log.error({ error: String(error) }, 'the writer of the traffic log failed')

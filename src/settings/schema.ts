@@ -194,8 +194,8 @@ const limits = group({
   connections: integer(1, 1_000_000, 20_000)
     .prefault(20_000)
     .meta(about('Connections from clients at a time, for each proxy thread.')),
-  poolPerOrigin: integer(0, 1_000, 16)
-    .prefault(16)
+  poolPerOrigin: integer(0, 1_000, 64)
+    .prefault(64)
     .meta(about('Idle connections kept to one origin, for each proxy thread.')),
   poolTotal: integer(0, 100_000, 1_024)
     .prefault(1_024)

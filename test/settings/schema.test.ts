@@ -72,7 +72,7 @@ describe('defaults', () => {
         dialTimeoutMs: 10_000,
         originTimeoutMs: 120_000,
         connections: 20_000,
-        poolPerOrigin: 16,
+        poolPerOrigin: 64,
         poolTotal: 1_024,
         poolIdleMs: 30_000,
         drainMs: 10_000,

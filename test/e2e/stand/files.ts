@@ -34,7 +34,8 @@ function rowsOf<Row>(file: string, sql: string, values: readonly Value[]): Row[]
 export function damage(state: string): string[] {
   const folder = join(state, 'traffic')
   const days = readdirSync(folder).filter((name) => name.endsWith('.sqlite'))
-  const files = [...days.map((name) => join(folder, name)), join(state, 'ledger.sqlite')]
+  const ledger = join(state, 'ledger.sqlite')
+  const files = days.map((name) => join(folder, name)).concat(existsSync(ledger) ? [ledger] : [])
   return files.flatMap((file) => {
     const db = new Database(file, { readonly: true })
     try {
