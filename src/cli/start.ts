@@ -35,11 +35,11 @@ async function start(command: Command): Promise<void> {
       log.info({ signal }, stopping ? 'stopping at once' : 'draining')
       if (stopping) return service.hurry()
       stopping = true
-      notify('STOPPING=1')
+      notify(log, 'STOPPING=1')
       void service.stop().then(() => process.exit(0))
     })
   }
   // Last: whoever reads this may send a signal at once.
   print(service.readyLine)
-  notify('READY=1', `STATUS=${service.readyLine}`)
+  notify(log, 'READY=1', `STATUS=${service.readyLine}`)
 }

@@ -32,8 +32,9 @@ const engine = new Engine({
   alarm,
 })
 const listeners = new Listeners(engine)
-/** When what is still open is cut; Infinity: we are not draining. */
+/** Draining: when what is still open is cut. Who asks again may ask for it to be sooner. */
 let cutAtMs = Infinity
+let drained: Promise<void> | null = null
 
 const ticking = setInterval(() => engine.tick(), FLUSH_MS)
 const sweeping = setInterval(() => {
@@ -51,14 +52,8 @@ async function listen(world: World): Promise<void> {
   say({ kind: 'listening', endpoints: listeners.endpoints })
 }
 
-/**
- * No more connections; what is under way may end within `drainMs`, and is then cut; then the log is flushed.
- * Asked again, it waits no longer than it is asked to then.
- */
-async function drain(drainMs: number): Promise<void> {
-  const begun = cutAtMs < Infinity
-  cutAtMs = Math.min(cutAtMs, performance.now() + drainMs)
-  if (begun) return
+/** No more connections; what is under way may end until `cutAtMs`, and is then cut; the log is flushed. */
+async function drain(): Promise<void> {
   listeners.close()
   while (listeners.clients.size > 0 && performance.now() < cutAtMs) {
     for (const client of listeners.clients) client.closeIfIdle()
@@ -70,7 +65,6 @@ async function drain(drainMs: number): Promise<void> {
   await flush()
   clearInterval(ticking)
   say({ kind: 'counters', counters: engine.snapshot() })
-  say({ kind: 'drained' })
 }
 
 /** Until every flow has its last record, and the writer has it. */
@@ -105,7 +99,9 @@ parent.on('message', (message: ToThread) => {
       engine.recorder.connect(message.port)
       break
     case 'drain':
-      void drain(message.drainMs)
+      cutAtMs = Math.min(cutAtMs, performance.now() + message.drainMs)
+      drained ??= drain()
+      void drained.then(() => say({ kind: 'drained' }))
       break
   }
 })

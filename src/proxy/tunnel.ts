@@ -6,8 +6,10 @@ import type { Socket } from 'node:net'
 import type { Ending } from '../policy/index.ts'
 import type { Flow } from './flow.ts'
 
-/** How long a side may take nothing of what the other sent before it closed. */
+/** When one side has closed, how long the other may neither take what is left for it nor say anything. */
 const LAST_BYTES_MS = 10_000
+/** What a side may still send to one that has closed before it is cut: its last words, not a download. */
+const LAST_BYTES_MAX = 65_536
 
 export interface TunnelOptions {
   readonly client: Socket
@@ -24,6 +26,8 @@ export class Tunnel {
   readonly #options: TunnelOptions
   #ending: Ending = 'complete'
   #open = 2
+  /** Bytes for a side that had closed. */
+  #lostBytes = 0
 
   constructor(options: TunnelOptions) {
     this.#options = options
@@ -31,10 +35,12 @@ export class Tunnel {
     flow.cut = (ending) => this.cut(ending)
     for (const socket of [client, origin]) socket.once('close', () => this.#closed(socket))
     client.on('data', (bytes: Buffer) => {
+      if (origin.destroyed) return this.#lose(bytes.length, 'origin-closed')
       flow.movedUp(bytes.length)
       if (!origin.write(bytes)) client.pause()
     })
     origin.on('data', (bytes: Buffer) => {
+      if (client.destroyed) return this.#lose(bytes.length, 'client-closed')
       flow.movedDown(bytes.length)
       if (!client.write(bytes)) origin.pause()
     })
@@ -59,22 +65,30 @@ export class Tunnel {
     this.#options.origin.destroy()
   }
 
+  /** Nobody takes these bytes: `ending` says which side has gone. */
+  #lose(bytes: number, ending: Ending): void {
+    this.#lostBytes += bytes
+    if (this.#lostBytes > LAST_BYTES_MAX) this.cut(ending)
+  }
+
   /**
-   * What came from a side that has closed still goes to the other, which is then closed too; what the
-   * other sends no longer has a taker (RFC 9110 section 9.3.6).
+   * What came from a side that has closed still goes to the other (RFC 9110 section 9.3.6). Had it ended
+   * first, the other may end too, and the tunnel was whole: many close without waiting for the TLS
+   * close_notify that answers theirs. A side that closes without an end has been reset.
    */
   #closed(socket: Socket): void {
     const { client, origin, flow, now, onClose } = this.#options
+    const [other, ending] =
+      socket === client
+        ? ([origin, 'client-closed'] as const)
+        : ([client, 'origin-closed'] as const)
     this.#open--
-    // Without an end in both directions it was reset, or went away before it had all that we got for it.
-    const whole = socket.readableEnded && socket.writableFinished
-    if (!whole && this.#ending === 'complete') {
-      this.#ending = socket === client ? 'client-closed' : 'origin-closed'
-    }
-    const other = socket === client ? origin : client
+    if (!socket.readableEnded && this.#ending === 'complete') this.#ending = ending
     if (!other.destroyed) {
-      other.setTimeout(LAST_BYTES_MS, () => other.destroy())
-      other.destroySoon()
+      other.removeAllListeners('timeout')
+      other.setTimeout(LAST_BYTES_MS, () => this.cut(ending))
+      if (socket.readableEnded) other.resume()
+      else other.destroySoon()
     }
     if (this.#open > 0) return
     flow.end(this.#ending, now())

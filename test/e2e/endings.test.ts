@@ -25,6 +25,12 @@ const origins = {
     socket.resume().once('end', more).on('drain', more)
     socket.once('close', () => heard.push('closed'))
   },
+  /** Has last words for a client that has ended, and may be gone: TLS does. */
+  lastWords: (socket: Socket) => {
+    socket.resume().once('end', () => {
+      socket.write('good', () => setImmediate(() => socket.end('bye')))
+    })
+  },
   silent: (socket: Socket) => socket.resume().once('end', () => heard.push('ended')),
   /** Announces ten bytes, sends four, and is gone. */
   cutLength: (socket: Socket) => cut(socket, 'Content-Length: 10\r\n\r\nfour'),
@@ -120,6 +126,13 @@ describe('a client that goes away', () => {
     socket.resetAndDestroy()
     await until('the origin sees it', () => heard.length > 0)
     expect(await ended('silent')).toMatchObject({ ending: 'client-closed' })
+  })
+
+  it('after it has ended, without waiting for last words, has had a whole tunnel', async () => {
+    for (let i = 0; i < 20; i++) (await tunnelTo('lastWords')).end('ask').destroy()
+    const lines = () => town.sluss.lines("port = ? AND ending <> 'open'", plain.lastWords.port)
+    await until('twenty lines', () => lines().length === 20)
+    expect(new Set(lines().map(({ ending }) => ending))).toEqual(new Set(['complete']))
   })
 
   it('before it is heard, is no stranger: it has a row with its address, or none', async () => {

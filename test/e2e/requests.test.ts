@@ -70,7 +70,7 @@ describe('one connection', () => {
 })
 
 describe('what belongs to one connection', () => {
-  it('does not reach the origin', async () => {
+  it('does not reach the origin, and Host says what was decided on', async () => {
     const { sluss, http } = town
     const wire = new Wire(sluss.port)
     const fields = [
@@ -83,7 +83,7 @@ describe('what belongs to one connection', () => {
       'Accept: text/plain',
       'Cookie: kept=1',
     ]
-    wire.send(get('xn--bcher-kva.test', '/hello?q=1', ...fields))
+    wire.send(get('XN--Bcher-KVA.test.', '/hello?q=1', ...fields))
     const reply = await wire.reply()
     wire.close()
     expect(reply.status).toBe(200)

@@ -28,7 +28,7 @@ describe('a proxy thread that dies', () => {
     await parts.replaced(3)
     // The new one is no mere name: it answers alone.
     await proxies[1]!.terminate()
-    await ask('by the new one')
+    await ask('by-the-new-one')
     await parts.replaced(4)
     await ask('after')
     expect([threads.count, parts.port]).toEqual([2, port])
@@ -39,7 +39,7 @@ describe('a proxy thread that dies', () => {
     await start(1)
     const { port, proxies } = parts
     await proxies[0]!.terminate()
-    await expect(parts.ask('too early')).rejects.toThrow('ECONNREFUSED')
+    await expect(parts.ask('too-early')).rejects.toThrow('ECONNREFUSED')
     await parts.replaced(2)
     expect(parts.port).toBe(port)
     await ask('after')
@@ -89,7 +89,7 @@ describe('a proxy thread that dies', () => {
     const { threads, proxies } = parts
     await proxies[0]!.terminate()
     await threads.drain(60_000)
-    await expect(parts.ask('too late')).rejects.toThrow('ECONNREFUSED')
+    await expect(parts.ask('too-late')).rejects.toThrow('ECONNREFUSED')
     expect(proxies).toHaveLength(2)
   })
 

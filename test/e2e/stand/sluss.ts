@@ -26,7 +26,9 @@ export interface SlussOptions {
   readonly launcher?: boolean
 }
 
-export type StartOptions = Pick<SlussOptions, 'atMs' | 'threads' | 'launcher'>
+export interface StartOptions extends Pick<SlussOptions, 'atMs' | 'threads' | 'launcher'> {
+  readonly env?: Readonly<Record<string, string>>
+}
 
 /** How an editor saves: into the file, by renaming a new one over it, by deleting it and making it anew. */
 export type Writing = 'in place' | 'renamed over' | 'recreated'
@@ -71,11 +73,15 @@ export class Sluss {
   /** Starts it and waits for its ready line. */
   async start(options: StartOptions = {}): Promise<void> {
     const { atMs, threads = 2, launcher = false } = options
+    const env = {
+      ...process.env,
+      ...options.env,
+      SLUSS_TEST_AT_MS: atMs === undefined ? '' : String(atMs),
+    }
     const args = ['start', '--config', this.config, '--state', this.state]
     args.push('--set', `threads=${threads}`)
-    const env = { ...process.env, SLUSS_TEST_AT_MS: atMs === undefined ? '' : String(atMs) }
     const child = launcher
-      ? spawn(LAUNCHER, args, { stdio: ['ignore', 'pipe', 'pipe'] })
+      ? spawn(LAUNCHER, args, { stdio: ['ignore', 'pipe', 'pipe'], env })
       : fork(ENTRY, args, { stdio: ['ignore', 'pipe', 'pipe', 'ipc'], env })
     this.#process = child
     child.stderr!.setEncoding('utf8').on('data', (text: string) => {
