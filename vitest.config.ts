@@ -7,6 +7,8 @@ export default defineConfig({
     hookTimeout: 60_000,
     // Two cores everywhere: more workers than that only make the end-to-end tests wait.
     maxWorkers: 2,
-    reporters: process.env.CI ? ['default', ['json', { outputFile: 'coverage/tests.json' }]] : ['default'],
+    reporters: process.env.CI
+      ? ['default', ['json', { outputFile: 'coverage/tests.json' }]]
+      : ['default'],
   },
 })

@@ -7,11 +7,12 @@ import { once } from 'node:events'
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { dirname, join } from 'node:path'
+import { createInterface } from 'node:readline'
 import { fileURLToPath } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { has } from './e2e/stand/programs.ts'
 import { runCommand, until } from './e2e/stand/sluss.ts'
-import { buildTown } from './e2e/stand/town.ts'
+import { buildTown, type Town } from './e2e/stand/town.ts'
 
 const UNIT = fileURLToPath(new URL('../systemd/sluss.service', import.meta.url))
 /** Where distributions keep their own units: those that ours waits for are among them. */
@@ -75,52 +76,43 @@ while True:
 `
 
 describe.runIf(has('systemd-notify') && has('python3'))('Type=notify', () => {
-  let listener: ChildProcess
-  const heard: string[] = []
+  let town: Town
+  let listener: ChildProcess | null = null
+  beforeEach(async () => {
+    town = await buildTown({ start: false })
+  })
   afterEach(async () => {
+    await town.close()
+    if (listener === null) return
     listener.kill()
     if (listener.exitCode === null && listener.signalCode === null) await once(listener, 'exit')
+    listener = null
   })
-
-  async function listen(path: string): Promise<void> {
-    heard.length = 0
-    listener = spawn('python3', ['-c', LISTEN, path], { stdio: ['ignore', 'pipe', 'inherit'] })
-    listener.stdout!.setEncoding('utf8').on('data', (text: string) => {
-      for (const line of text.trim().split('\n')) heard.push(JSON.parse(line) as string)
-    })
-    await until('it listens', () => heard.includes('bound'))
-  }
 
   it('is told that we serve, as what process, and that we stop', async () => {
+    const { sluss } = town
     const path = join(root, 'notify.sock')
-    await listen(path)
-    const town = await buildTown({ start: false })
-    try {
-      const { sluss } = town
-      await sluss.start({ launcher: true, env: { NOTIFY_SOCKET: path } })
-      await until('READY=1 arrives', () => heard.some((text) => text.includes('READY=1')))
-      const ready = heard.find((text) => text.includes('READY=1'))!.split('\n')
-      expect(ready).toContain(`MAINPID=${sluss.pid}`)
-      expect(ready).toContainEqual(expect.stringMatching(`^STATUS=ready proxy=${sluss.proxy}`))
-      expect(heard.join()).not.toContain('STOPPING=1')
-      expect(await sluss.stop()).toBe(0)
-      await until('STOPPING=1 arrives', () => heard.some((text) => text.includes('STOPPING=1')))
-      expect(sluss.errors).not.toContain('systemd could not be told')
-    } finally {
-      await town.close()
-    }
+    listener = spawn('python3', ['-c', LISTEN, path], { stdio: ['ignore', 'pipe', 'inherit'] })
+    const heard: string[] = []
+    const hear = (line: string) => heard.push(JSON.parse(line) as string)
+    createInterface({ input: listener.stdout! }).on('line', hear)
+    await until('it listens', () => heard.includes('bound'))
+    await sluss.start({ launcher: true, env: { NOTIFY_SOCKET: path } })
+    const said = (state: string) => heard.find((text) => text.includes(state))
+    await until('READY=1 arrives', () => said('READY=1') !== undefined)
+    const ready = said('READY=1')!.split('\n')
+    expect(ready).toContain(`MAINPID=${sluss.pid}`)
+    expect(ready).toContainEqual(expect.stringMatching(`^STATUS=ready proxy=${sluss.proxy}`))
+    expect(said('STOPPING=1')).toBeUndefined()
+    expect(await sluss.stop()).toBe(0)
+    await until('STOPPING=1 arrives', () => said('STOPPING=1') !== undefined)
+    expect(sluss.errors).not.toContain('systemd could not be told')
   })
 
-  it('that nobody listens to is said aloud', async () => {
-    await listen(join(root, 'other.sock'))
-    const town = await buildTown({ start: false })
-    try {
-      const { sluss } = town
-      await sluss.start({ launcher: true, env: { NOTIFY_SOCKET: join(root, 'none.sock') } })
-      await until('it says so', () => sluss.errors.includes('systemd could not be told how we are'))
-      expect((await sluss.status()).healthy).toBe(true)
-    } finally {
-      await town.close()
-    }
+  it('that nobody listens to is said aloud, and we serve all the same', async () => {
+    const { sluss } = town
+    await sluss.start({ launcher: true, env: { NOTIFY_SOCKET: join(root, 'none.sock') } })
+    await until('it says so', () => sluss.errors.includes('systemd could not be told how we are'))
+    expect((await sluss.status()).healthy).toBe(true)
   })
 })

@@ -11,7 +11,7 @@ import {
   readConfiguration,
 } from '../service/configuration.ts'
 import { type Loaded, loadSettings } from '../settings/load.ts'
-import { formatProblem, type Problem } from '../settings/problems.ts'
+import { formatProblem, type Problem, printable } from '../settings/problems.ts'
 import type { Settings } from '../settings/schema.ts'
 
 export interface GlobalOptions {
@@ -80,7 +80,8 @@ export function endWithProblems(problems: readonly Problem[]): never {
 
 /** Ends with 2 after one line of what is wrong, and one of what to do. */
 export function fail(message: string, hint = ''): never {
-  process.stderr.write(`sluss: ${message}\n${hint === '' ? '' : `  ${hint}\n`}`)
+  const lines = [`sluss: ${message}`, ...(hint === '' ? [] : [`  ${hint}`])]
+  process.stderr.write(lines.map((line) => `${printable(line)}\n`).join(''))
   return process.exit(2)
 }
 

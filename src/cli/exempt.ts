@@ -4,7 +4,7 @@
  */
 import type { Command } from 'commander'
 import { dayOfNumber, localDay, parseUserName } from '../policy/index.ts'
-import { formatProblem, meantHint, type Problem } from '../settings/problems.ts'
+import { formatProblem, meantHint, type Problem, printable } from '../settings/problems.ts'
 import {
   loadRegister,
   type Register,
@@ -188,7 +188,7 @@ async function end({ context, historyFile, json, today }: Opened, flags: Flags):
   if (only === undefined) {
     const which = [dnr, number && `row ${number}`].filter(Boolean).join(', ')
     const whose = `${user === undefined ? 'group ' : ''}${subject}${which && ` (${which})`}`
-    process.stderr.write(`sluss: no row of ${whose} goes on after ${until}\n`)
+    process.stderr.write(`${printable(`sluss: no row of ${whose} goes on after ${until}`)}\n`)
     process.exitCode = 1
     return
   }

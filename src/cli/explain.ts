@@ -30,6 +30,7 @@ import {
 } from '../policy/index.ts'
 import type { Configuration } from '../service/configuration.ts'
 import { imageOf } from '../service/world.ts'
+import { quoteValue } from '../settings/problems.ts'
 import {
   endWithProblems,
   fail,
@@ -99,6 +100,7 @@ async function explainHost(text: string, options: ExplainOptions, command: Comma
   print(textOf(text, whole, account, locations, { asker, policy, dated: options.at !== undefined }))
 }
 
+const PORT_MAX = 65_535
 const NO_MINUTES = { minutesUsed: 0, minutesGiven: 0 }
 
 /** A URL, `host:port`, or a host: HTTPS unless it says `http:`. */
@@ -107,17 +109,23 @@ function parseAsked(text: string): Asked {
     /^(?:([a-z]+):\/\/)?(?:[^@/]*@)?(\[[^\]]*\]|[^/:]*|[^/]*)(?::(\d+))?(?:\/.*)?$/i.exec(text)
   const name = match === null ? 'host-character' : parseHost(match[2]!)
   if (match === null || typeof name === 'string') {
-    return fail(`${JSON.stringify(text)} is no host (${name})`, 'write it as www.example.se')
+    return fail(`${quoteValue(text)} is no host (${name})`, 'write it as www.example.se')
   }
   const carriage = match[1]?.toLowerCase() === 'http' ? 'http' : 'connect'
   const port = match[3] === undefined ? (carriage === 'http' ? 80 : 443) : Number(match[3])
+  if (port < 1 || port > PORT_MAX) {
+    return fail(`${quoteValue(text)} has no port that there is`, `expected 1 to ${PORT_MAX}`)
+  }
   return { name, port, carriage }
 }
 
 function parseAt(text: string | undefined, policy: Policy): number {
   if (text === undefined) return Date.now()
   const ms = parseTime(policy.calendar, text)
-  return ms ?? fail(`--at ${text} is no time`, 'write 2026-03-14, "2026-03-14 10:00" or RFC 3339')
+  return (
+    ms ??
+    fail(`--at ${quoteValue(text)} is no time`, 'write 2026-03-14, "2026-03-14 10:00" or RFC 3339')
+  )
 }
 
 function askerOf(options: ExplainOptions, policy: Policy, configuration: Configuration): Asker {
@@ -135,7 +143,7 @@ function addressOf(
   if (text !== undefined) {
     const address = parseAddress(text)
     return address === null
-      ? fail(`--address ${text} is no IP address`, 'write it as 10.1.2.3')
+      ? fail(`--address ${quoteValue(text)} is no IP address`, 'write it as 10.1.2.3')
       : { address, assumed: '' }
   }
   const fits = (zone: Zone) =>
@@ -157,7 +165,7 @@ function identifiedOf(
 ): Identified {
   if (text !== undefined) {
     const user = parseUserName(text)
-    if (user === null) return fail(`--user ${JSON.stringify(text)} is no user name`)
+    if (user === null) return fail(`--user ${quoteValue(text)} is no user name`)
     return { known: true, identity: { kind: 'user', user, groups: users?.get(user)?.groups ?? [] } }
   }
   const scheme = zone?.identify.find((one) => one !== 'basic')

@@ -18,7 +18,14 @@ import {
 } from '../policy/index.ts'
 import type { Settings } from '../settings/schema.ts'
 import { describeFailure, type Failure } from '../traffic/failure.ts'
-import { CSV_HEADER, csvLine, jsonObject, TABLE_HEADER, tableCells } from '../traffic/print.ts'
+import {
+  CSV_HEADER,
+  csvLine,
+  jsonObject,
+  printable,
+  TABLE_HEADER,
+  tableCells,
+} from '../traffic/print.ts'
 import { Pseudonyms, readKey } from '../traffic/pseudonym.ts'
 import type { TrafficRow } from '../traffic/schema.ts'
 import { type SearchQuery, search } from '../traffic/search.ts'
@@ -283,5 +290,5 @@ function readPseudonyms(settings: Settings): Pseudonyms | null {
 }
 
 function note(text: string): void {
-  process.stderr.write(`sluss: ${text}\n`)
+  process.stderr.write(`sluss: ${printable(text)}\n`)
 }

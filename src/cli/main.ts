@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs'
 import { Command } from 'commander'
+import { printable } from '../settings/problems.ts'
 import * as check from './check.ts'
 import { DEFAULT_CONFIG, fail } from './context.ts'
 import * as exempt from './exempt.ts'
@@ -32,6 +33,7 @@ export function createProgram(): Command {
     .helpCommand('help [command]', 'print help for a command')
     .showSuggestionAfterError()
     .showHelpAfterError('(sluss --help lists the commands)')
+    .configureOutput({ outputError: (text, write) => write(text.replace(/[^\n]+/g, printable)) })
     // Bad words on the command line are bad input: 2, like a broken settings file.
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
   for (const command of [start, check, explain, exempt, quota, log, user, status]) {
@@ -39,6 +41,11 @@ export function createProgram(): Command {
   }
   return program
 }
+
+// A reader that has seen enough (`| head`) is no fault of anyone's.
+process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+  if (error.code !== 'EPIPE') throw error
+})
 
 try {
   await createProgram().parseAsync()

@@ -48,6 +48,13 @@ function likelyState({ state, config }: Pick<GlobalOptions, 'state' | 'config'>)
 
 const STATE_DEFAULT = settingsSchema.shape.state.parse(undefined)
 
+/** What is lost is in no row of the log: only gap records count it. */
+export function recordsText(counters: Status['counters']): string {
+  const { records, recordsAcknowledged, recordsLost } = counters
+  const lost = recordsLost === 0 ? '' : `, ${recordsLost} NOT RECORDED: gaps in the log count them`
+  return `${recordsAcknowledged} of ${records} on disk${lost}`
+}
+
 function textOf(found: Status): string {
   const { counters, lists, loaded, alarms } = found
   const where = (endpoints: Status['proxy']) => endpoints.map(endpointText).join(', ') || '–'
@@ -62,7 +69,7 @@ function textOf(found: Status): string {
     ...loaded.warnings.map((warning) => ['  warning', warning]),
     ['connections', `${counters.connectionsOpen} open, ${counters.tunnelsOpen} tunnels`],
     ['requests', String(counters.requests)],
-    ['records', `${counters.recordsAcknowledged} of ${counters.records} on disk`],
+    ['records', recordsText(counters)],
     ...alarms.map((alarm) => ['ALARM', alarm]),
     ...Object.entries(counters.reasons).map(([reason, n]) => [`  ${reason}`, String(n)]),
   ])

@@ -20,6 +20,8 @@ const ESTABLISHED = 'HTTP/1.1 200 Connection established\r\n\r\n'
 const HEAD_END = '\r\n\r\n'
 /** After an answer that ends the connection we read on for this long, so that a reset does not eat it. */
 const LINGER_MS = 2_000
+/** Empty lines before a request line that are passed over (RFC 9112 section 2.2), in bytes. */
+const BLANK_BYTES_MAX = 64
 
 export class Client {
   readonly socket: Socket
@@ -34,7 +36,7 @@ export class Client {
   #served = 0
   #deadlineMs: number
   /** An origin connection that this client has signed in (NTLM, Negotiate): nobody else's. */
-  pinned: { origin: string; socket: Socket } | null = null
+  pinned: { origin: string; socket: Socket; era: number } | null = null
 
   constructor(socket: Socket, engine: Engine, onClose: (client: Client) => void) {
     this.socket = socket
@@ -65,7 +67,13 @@ export class Client {
     if (this.#state === 'closing') return
     if (this.idle && this.#served > 0) this.#deadlineAfter(this.#engine.world.limits.headTimeoutMs)
     this.#held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes])
-    this.#proceed()
+    try {
+      this.#proceed()
+    } catch (error) {
+      // A fault of ours: told by the thread. Nobody would end this connection after it.
+      this.socket.destroy()
+      throw error
+    }
   }
 
   /** Uses what is held: body of the request under way, or the next head. */
@@ -79,11 +87,16 @@ export class Client {
   }
 
   readonly #onEnd = (): void => {
-    if (this.#state === 'head') this.socket.end()
     this.#forward?.clientEnded()
+    if (this.#state !== 'head') return
+    if (this.#held.length === 0) this.#close()
+    else this.#readHead()
   }
 
-  readonly #onDrain = (): void => this.#forward?.clientDrained()
+  readonly #onDrain = (): void => {
+    if (this.#state === 'head') this.#next()
+    else this.#forward?.clientDrained()
+  }
 
   #closed(): void {
     this.#forward?.clientClosed()
@@ -101,7 +114,7 @@ export class Client {
   }
 
   #headOverdue(): void {
-    if (this.#held.length === 0) this.socket.destroy()
+    if (this.#held.length === 0 || this.socket.writableNeedDrain) this.socket.destroy()
     else this.#fault({ fault: 'head-timeout', method: '', host: '', port: 0 })
   }
 
@@ -109,13 +122,16 @@ export class Client {
     const { headBytes, headFields } = this.#engine.world.limits
     const held = this.#held
     let start = 0
-    // Empty lines before a request line are passed over (RFC 9112 section 2.2).
-    while (held[start] === 13 && held[start + 1] === 10) start += 2
-    if (start >= held.length) return
+    while (start < BLANK_BYTES_MAX && held[start] === 13 && held[start + 1] === 10) start += 2
+    if (start >= held.length || (start === held.length - 1 && held[start] === 13)) {
+      this.#awaitRest()
+      return
+    }
     const end = held.indexOf(HEAD_END, start, 'latin1')
     if (end < 0 || end - start > headBytes) {
       const fault = end < 0 ? faultOfPart(held, start, headBytes) : 'head-too-large'
-      if (fault !== null) this.#fault({ fault, method: '', host: '', port: 0 })
+      if (fault === null) this.#awaitRest()
+      else this.#fault({ fault, method: '', host: '', port: 0 })
       return
     }
     this.#state = 'busy'
@@ -124,6 +140,12 @@ export class Client {
     this.#held = held.subarray(end + HEAD_END.length)
     if ('fault' in head) this.#fault(head)
     else this.#identify(head)
+  }
+
+  /** The next head is not all there. */
+  #awaitRest(): void {
+    if (this.socket.readableEnded) this.#close()
+    else this.socket.resume()
   }
 
   #identify(head: RequestHead): void {
@@ -226,15 +248,27 @@ export class Client {
     this.#forward = null
     this.#flow = null
     if (this.socket.destroyed) return
-    if (!keepAlive || this.socket.readableEnded) {
+    if (!keepAlive || (this.socket.readableEnded && this.#held.length === 0)) {
       this.#close()
       return
     }
     this.#state = 'head'
+    this.#next()
+  }
+
+  /**
+   * The next head: one that is held already in a turn of its own, and none before the client has taken
+   * our last answers. Nothing more is read meanwhile, so what we hold for one client stays bounded.
+   */
+  #next(): void {
+    const { socket } = this
     const { headTimeoutMs, idleTimeoutMs } = this.#engine.world.limits
-    this.#deadlineAfter(this.#held.length > 0 ? headTimeoutMs : idleTimeoutMs)
-    this.socket.resume()
-    if (this.#held.length > 0) setImmediate(() => this.#state === 'head' && this.#readHead())
+    const full = socket.writableNeedDrain
+    const waiting = this.#held.length > 0
+    this.#deadlineAfter(waiting && !full ? headTimeoutMs : idleTimeoutMs)
+    if (full || waiting) socket.pause()
+    else socket.resume()
+    if (waiting && !full) setImmediate(() => this.#state === 'head' && this.#readHead())
   }
 
   /** Answers for an origin that could not be reached or did not answer well, or a body that is wrong. */
@@ -310,9 +344,10 @@ export class Client {
   /** Ends our side and reads on for a while, so that what we wrote arrives (RFC 9112 section 9.6). */
   #close(): void {
     this.#state = 'closing'
-    this.#deadlineAfter(LINGER_MS)
+    // A slow client may need time to take the last of the answer; only then do we linger.
+    this.#deadlineAfter(this.#engine.world.limits.idleTimeoutMs)
     this.#held = Buffer.alloc(0)
-    this.socket.end()
+    this.socket.end(() => this.#deadlineAfter(LINGER_MS))
     this.socket.resume()
   }
 

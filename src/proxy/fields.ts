@@ -65,6 +65,19 @@ export function listOf(value: string): string[] {
   return members
 }
 
+/** The value of the first field `name` (lower case), or null. */
+export function fieldValue(fields: Fields, name: string): string | null {
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i]!.toLowerCase() === name) return fields[i + 1]!
+  }
+  return null
+}
+
+/** Adds `members`, however many there are: as arguments, half a million would not fit on the stack. */
+export function pushAll(list: string[], members: readonly string[]): void {
+  for (const member of members) list.push(member)
+}
+
 /** What never goes on: RFC 9110 section 7.6.1, what belongs to the proxy itself, and the framing. */
 const HOP_BY_HOP = new Set([
   'connection',
@@ -88,11 +101,13 @@ export function forwardable(
   besides: readonly string[],
 ): string {
   let lines = ''
+  // A client may nominate ten thousand names: looking through them for each field would cost dearly.
+  const named = new Set(nominated)
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!.toLowerCase()
     if (HOP_BY_HOP.has(name) || besides.includes(name)) continue
     // Nominating a field that frames or routes the message would be a way to strip it (RFC 9110 7.6.1).
-    if (nominated.includes(name) && name !== 'content-length' && name !== 'host') continue
+    if (named.has(name) && name !== 'content-length' && name !== 'host') continue
     lines += `${fields[i]}: ${fields[i + 1]}\r\n`
   }
   return lines

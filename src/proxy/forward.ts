@@ -9,11 +9,18 @@ import type { Ending, Facts, Reason } from '../policy/index.ts'
 import { formatAuthority } from '../policy/index.ts'
 import type { Client } from './client.ts'
 import type { Engine } from './engine.ts'
-import { forwardable, forwardableTrailers, viaEntry } from './fields.ts'
+import { fieldValue, forwardable, forwardableTrailers, viaEntry } from './fields.ts'
 import type { Flow } from './flow.ts'
-import { type BodyReader, bodyReader, CHUNK_END, chunkLine, lastChunk } from './framing.ts'
+import {
+  type BodyReader,
+  bodyReader,
+  CHUNK_END,
+  chunkLine,
+  lastChunk,
+  readTogether,
+} from './framing.ts'
 import type { RequestHead } from './head.ts'
-import { isConnectionAuth, parseResponseHead, type ResponseHead } from './response.ts'
+import { hasConnectionAuth, parseResponseHead, type ResponseHead } from './response.ts'
 
 export interface ForwardOptions {
   readonly client: Client
@@ -26,6 +33,8 @@ export interface ForwardOptions {
 /** Safe to send twice (RFC 9110 section 9.2.2). */
 const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 const HEAD_END = '\r\n\r\n'
+/** Interim answers to one request: more are no way to answer, but one to keep us busy. */
+const INTERIM_MAX = 100
 
 export class Forward {
   readonly #client: Client
@@ -49,6 +58,9 @@ export class Forward {
   /** Chunked to the client: its framing is ours, not the origin's. */
   #chunked = false
   #keepClient = false
+  #interims = 0
+  /** Of the pool, when the origin connection was dialled or taken. */
+  #era = 0
   #over = false
   #deadlineMs = 0
 
@@ -63,13 +75,15 @@ export class Forward {
     this.#requestDone = head.framing.kind === 'none'
     // A body and a change of protocol together are more than one reading allows.
     this.#upgrade = this.#requestDone ? head.upgrade : null
-    this.#personal = hasConnectionAuth(head)
+    this.#personal = hasConnectionAuth(head.fields)
   }
 
   start(): void {
     this.#touch()
+    this.#era = this.#engine.pool.era
     const { pinned } = this.#client
-    if (pinned !== null && pinned.origin === this.#key && !pinned.socket.destroyed) {
+    const fits = pinned?.origin === this.#key && pinned.era === this.#era
+    if (pinned !== null && fits && !pinned.socket.destroyed) {
       this.#client.pinned = null
       this.#personal = true
       this.#attach(pinned.socket, true)
@@ -82,6 +96,7 @@ export class Forward {
 
   async #dial(): Promise<void> {
     this.#client.socket.pause()
+    this.#era = this.#engine.pool.era
     const dialled = await this.#engine.dial(this.#head)
     if (this.#over) {
       if (dialled.ok) dialled.socket.destroy()
@@ -119,11 +134,12 @@ export class Forward {
     this.#touch()
     const chunked = this.#head.framing.kind === 'chunked'
     this.#origin.cork()
-    const used = this.#requestBody.read(held, 0, (content) => {
+    const { used, content } = readTogether(this.#requestBody, held, 0)
+    if (content !== null) {
       if (chunked) this.#send(chunkLine(content.length))
       this.#send(content)
       if (chunked) this.#send(CHUNK_END)
-    })
+    }
     if (this.#requestBody.done) {
       this.#requestDone = true
       if (chunked)
@@ -192,7 +208,12 @@ export class Forward {
 
   /** 100 and 103 go on to clients that know them (RFC 9110 section 15.2). */
   #interim(response: ResponseHead): void {
+    if (++this.#interims > INTERIM_MAX) {
+      this.#fail('origin-malformed')
+      return
+    }
     if (this.#head.minor === 1) this.#write(responseText(response, this.#engine.via, ''))
+    if (this.#client.socket.writableNeedDrain) this.#origin?.pause()
   }
 
   #switch(response: ResponseHead, rest: Buffer): void {
@@ -200,7 +221,7 @@ export class Forward {
       this.#fail('origin-malformed')
       return
     }
-    const upgrade = fieldOf(response, 'upgrade') ?? this.#upgrade
+    const upgrade = fieldValue(response.fields, 'upgrade') ?? this.#upgrade
     const extra = `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`
     this.#write(responseText(response, this.#engine.via, extra))
     if (rest.length > 0) this.#write(rest)
@@ -230,11 +251,14 @@ export class Forward {
 
   #body(bytes: Buffer, start: number): void {
     const reader = this.#responseBody!
-    const used = reader.read(bytes, start, (content) => {
-      if (this.#chunked) this.#write(chunkLine(content.length))
+    const { used, content } = readTogether(reader, bytes, start)
+    if (content !== null && this.#chunked) {
+      this.#client.socket.cork()
+      this.#write(chunkLine(content.length))
       this.#write(content)
-      if (this.#chunked) this.#write(CHUNK_END)
-    })
+      this.#write(CHUNK_END)
+      this.#client.socket.uncork()
+    } else if (content !== null) this.#write(content)
     if (reader.fault) this.#breakOff('origin-malformed')
     else if (reader.done) this.#complete(used === bytes.length)
     else if (this.#client.socket.writableNeedDrain) this.#origin?.pause()
@@ -262,14 +286,16 @@ export class Forward {
   }
 
   #release(origin: Socket, clean: boolean): void {
-    if (!clean || !this.#requestDone || !this.#response?.keepAlive) origin.destroy()
+    // Dialled under rules for addresses that no longer hold: not used again.
+    const old = this.#era !== this.#engine.pool.era
+    if (!clean || old || !this.#requestDone || !this.#response?.keepAlive) origin.destroy()
     else if (this.#personal) this.#pin(origin)
     else this.#engine.pool.give(this.#key, origin, this.#engine.monotonic())
   }
 
   #pin(origin: Socket): void {
     this.#client.pinned?.socket.destroy()
-    this.#client.pinned = { origin: this.#key, socket: origin }
+    this.#client.pinned = { origin: this.#key, socket: origin, era: this.#era }
   }
 
   // --- what ends it early ---
@@ -368,21 +394,4 @@ export function responseText(response: ResponseHead, via: string, extra: string)
   const lines = forwardable(fields, nominated, besides)
   const line = `HTTP/1.1 ${status} ${phrase}\r\n`
   return `${line}${lines}${extra}Via: ${viaEntry(response.minor, via)}\r\n\r\n`
-}
-
-function fieldOf(response: ResponseHead, name: string): string | null {
-  const { fields } = response
-  for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i]!.toLowerCase() === name) return fields[i + 1]!
-  }
-  return null
-}
-
-function hasConnectionAuth(head: RequestHead): boolean {
-  const { fields } = head
-  for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i]!.toLowerCase() === 'authorization' && isConnectionAuth(fields[i + 1]!))
-      return true
-  }
-  return false
 }

@@ -42,6 +42,17 @@ export function bodyReader(framing: Framing): BodyReader {
   return new LengthReader(framing.kind === 'length' ? framing.length : 0)
 }
 
+/** Content that came together stays together: a chunk of one byte must not cost writes of its own. */
+export function readTogether(
+  reader: BodyReader,
+  bytes: Buffer,
+  start: number,
+): { used: number; content: Buffer | null } {
+  const parts: Buffer[] = []
+  const used = reader.read(bytes, start, (part) => parts.push(part))
+  return { used, content: parts.length > 1 ? Buffer.concat(parts) : (parts[0] ?? null) }
+}
+
 class LengthReader implements BodyReader {
   readonly fault = false
   readonly trailers: Fields = []

@@ -6,7 +6,7 @@
  */
 import type { Carriage, Host, Reason } from '../policy/index.ts'
 import { parseHost } from '../policy/index.ts'
-import { type Fields, isToken, listOf, parseFields } from './fields.ts'
+import { type Fields, isToken, listOf, parseFields, pushAll } from './fields.ts'
 import { type Framing, parseLength } from './framing.ts'
 
 export interface RequestHead {
@@ -221,7 +221,7 @@ function pick(found: Found, name: string, value: string): void {
       break
     case 'connection':
     case 'proxy-connection':
-      found.connection.push(...listOf(value))
+      pushAll(found.connection, listOf(value))
       break
     case 'expect':
       found.expect = found.expect === null ? value : `${found.expect}, ${value}`
@@ -237,7 +237,7 @@ function pick(found: Found, name: string, value: string): void {
       found.acceptLanguage = value
       break
     case 'via':
-      found.via.push(...listOf(value))
+      pushAll(found.via, listOf(value))
       break
   }
 }

@@ -20,6 +20,8 @@ export class Pool {
   #limits: PoolLimits
   readonly #idle = new Map<string, Idle[]>()
   #total = 0
+  /** How often it was cleared: a connection of an earlier era is not to be given back. */
+  era = 0
 
   constructor(limits: PoolLimits) {
     this.#limits = limits
@@ -80,6 +82,7 @@ export class Pool {
   }
 
   clear(): void {
+    this.era++
     for (const [origin, list] of this.#idle) {
       for (const idle of [...list]) {
         this.#remove(origin, idle)

@@ -4,7 +4,7 @@
  *
  * Source: RFC 9112 sections 4 and 6.3.
  */
-import { type Fields, listOf, parseFields } from './fields.ts'
+import { type Fields, listOf, parseFields, pushAll } from './fields.ts'
 import { type Framing, parseLength } from './framing.ts'
 
 export interface ResponseHead {
@@ -76,7 +76,7 @@ function scan(fields: Fields): Found {
         found.transferEncoding.push(value)
         break
       case 'connection':
-        found.connection.push(...listOf(value))
+        pushAll(found.connection, listOf(value))
         break
       case 'www-authenticate':
         if (isConnectionAuth(value)) found.connectionAuth = true
@@ -114,6 +114,15 @@ function oneLength(fields: Fields, status: number): Fields {
  */
 export function isConnectionAuth(text: string): boolean {
   return /(?:^|,)[\t ]*(?:ntlm|negotiate)\b/i.test(text)
+}
+
+/** True where a request's `fields` have credentials that sign in its connection. */
+export function hasConnectionAuth(fields: Fields): boolean {
+  for (let i = 0; i < fields.length; i += 2) {
+    if (fields[i]!.toLowerCase() === 'authorization' && isConnectionAuth(fields[i + 1]!))
+      return true
+  }
+  return false
 }
 
 function framingOf(found: Found, status: number, method: string, minor: 0 | 1): Framing | null {

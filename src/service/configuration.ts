@@ -11,10 +11,12 @@ import { loadSettings } from '../settings/load.ts'
 import type { PlatformDefinition } from '../settings/platforms.ts'
 import type { Problem } from '../settings/problems.ts'
 import { loadRegister, type RegisterRow } from '../settings/register.ts'
+import { sha256Of } from '../settings/replace-file.ts'
 import type { Settings } from '../settings/schema.ts'
 
 /** Problems of a users file that are told; more is a file of another kind. */
 const PROBLEMS_MAX = 20
+const NO_BYTES = sha256Of('')
 
 export interface ConfigurationOptions {
   /** Path of the settings file. */
@@ -37,6 +39,8 @@ export interface Configuration {
   readonly warnings: readonly Problem[]
   /** What to watch. */
   readonly files: readonly string[]
+  /** Of the register and the users file, those without a single byte. */
+  readonly empty: readonly string[]
 }
 
 export interface BrokenConfiguration {
@@ -77,11 +81,36 @@ export function readConfiguration(
     policyOf: (version) => compilePolicy({ settings, platforms, exemptions, version }),
     warnings: [...loaded.warnings, ...(register?.warnings ?? []), ...users.warnings],
     files,
+    empty: [
+      ...(register?.sha256 === NO_BYTES ? [settings.exemptions!] : []),
+      ...(users.empty ? [settings.identity.basic.users!] : []),
+    ],
   }
 }
 
+/**
+ * Files that named somebody and are now of no length: cut short in the midst of being saved, or by a full
+ * disk. One that is meant to be empty can say so.
+ */
+export function emptiedFiles(now: Configuration, before: Configuration): Problem[] {
+  const { exemptions, identity } = before.settings
+  const full = [
+    ...(before.register.length > 0 ? [exemptions] : []),
+    ...((before.users?.size ?? 0) > 0 ? [identity.basic.users] : []),
+  ]
+  const hint = 'write it again; if it is to be empty, leave a comment in it: # none'
+  return now.empty
+    .filter((file) => full.includes(file))
+    .map((file) => problemOf(file, 0, 'nothing is left in the file', hint))
+}
+
 type UsersReading =
-  | { readonly ok: true; readonly users: Users | null; readonly warnings: readonly Problem[] }
+  | {
+      readonly ok: true
+      readonly users: Users | null
+      readonly warnings: readonly Problem[]
+      readonly empty: boolean
+    }
   | { readonly ok: false; readonly problems: readonly Problem[] }
 
 /**
@@ -89,7 +118,7 @@ type UsersReading =
  * that has lines and names nobody: that is no users file.
  */
 function readUsers(file: string | null): UsersReading {
-  if (file === null) return { ok: true, users: null, warnings: [] }
+  if (file === null) return { ok: true, users: null, warnings: [], empty: false }
   let text: string
   try {
     text = readFileSync(file, 'utf8')
@@ -103,7 +132,7 @@ function readUsers(file: string | null): UsersReading {
   const broken = users.size === 0 && told.length > 0
   return broken
     ? { ok: false, problems: told.slice(0, PROBLEMS_MAX) }
-    : { ok: true, users, warnings: told }
+    : { ok: true, users, warnings: told, empty: text === '' }
 }
 
 function problemOf(file: string, line: number, what: string, hint: string): Problem {

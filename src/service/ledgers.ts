@@ -2,10 +2,12 @@
  * Owns: the ledgers of the running service: their memory, restoring at start, saving each second, weeding.
  * Never: charges a minute; proxy threads do.
  */
+import { statSync } from 'node:fs'
 import { join } from 'node:path'
 import type { Clock } from '../ledger/clock.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { LEDGER_FILE, type LedgerStore, openLedgerStore } from '../ledger/store.ts'
+import type { StoreProblem } from '../ledger/store-file.ts'
 import { type Calendar, localDay } from '../policy/index.ts'
 import type { Settings } from '../settings/schema.ts'
 import type { Log } from './log.ts'
@@ -19,6 +21,9 @@ export class Ledgers {
   readonly store: LedgerStore
   readonly #clock: Clock
   readonly #log: Log
+  readonly #file: string
+  /** Which file it is, however it is called: the one that is open. */
+  readonly #inode: number | undefined
   #retentionMs: number
   #calendar: Calendar
   #day: number
@@ -32,6 +37,8 @@ export class Ledgers {
     this.store = store
     this.#clock = clock
     this.#log = log
+    this.#file = join(settings.state, LEDGER_FILE)
+    this.#inode = inodeOf(this.#file)
     this.#calendar = settings.day
     this.#retentionMs = settings.quota.retentionMs
     this.#day = localDay(this.#calendar, clock()).number
@@ -63,7 +70,8 @@ export class Ledgers {
 
   save(): void {
     const day = localDay(this.#calendar, this.#clock()).number
-    const { problem } = this.store.saveDirty(this.ledger, day)
+    const { problem: unsaved } = this.store.saveDirty(this.ledger, day)
+    const problem = unsaved ?? this.#removed()
     if (problem !== null && this.alarm === null) {
       this.#log.error({ hint: problem.hint }, problem.what)
     }
@@ -74,6 +82,13 @@ export class Ledgers {
     // Minutes given for a day before it began.
     this.#restore()
     this.#weed()
+  }
+
+  /** SQLite goes on writing to a file that has no name any more, and nobody would ever read it. */
+  #removed(): Pick<StoreProblem, 'what' | 'hint'> | null {
+    if (inodeOf(this.#file) === this.#inode) return null
+    const what = `${this.#file} was removed or replaced: minutes are kept in memory only`
+    return { what, hint: 'put it back, or start Sluss again: the minutes of today then begin anew' }
   }
 
   /** Saves what there is, and closes. */
@@ -98,5 +113,13 @@ export class Ledgers {
     const { rows, problem } = this.store.purge(before)
     if (problem !== null) this.#log.error({ hint: problem.hint }, problem.what)
     if (rows > 0) this.#log.info({ rows }, 'old ledgers are weeded')
+  }
+}
+
+function inodeOf(file: string): number | undefined {
+  try {
+    return statSync(file).ino
+  } catch {
+    return undefined
   }
 }

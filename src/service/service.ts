@@ -11,7 +11,12 @@ import { Portal } from '../portal/portal.ts'
 import type { World } from '../proxy/world.ts'
 import { formatProblem, type Problem } from '../settings/problems.ts'
 import type { Settings } from '../settings/schema.ts'
-import { type BrokenConfiguration, type Configuration, readConfiguration } from './configuration.ts'
+import {
+  type BrokenConfiguration,
+  type Configuration,
+  emptiedFiles,
+  readConfiguration,
+} from './configuration.ts'
 import { ControlSocket, isRunning } from './control.ts'
 import { enterHistory } from './history.ts'
 import { Ledgers } from './ledgers.ts'
@@ -218,6 +223,8 @@ export class Service {
     const { file, log } = this.#options
     const read = this.#read()
     if (!read.ok) return this.#refuse(read.problems)
+    const emptied = emptiedFiles(read, this.#configuration)
+    if (emptied.length > 0) return this.#refuse(emptied)
     const image = await imageOf(read.sources, this.#built)
     if (!image.ok) return this.#refuse(image.problems)
     const occupied = await this.#threads.check(read.settings.listen.proxy)

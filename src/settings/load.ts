@@ -3,7 +3,7 @@
  * Never: reads a list, a user or a row of the register; it only sees that the files are there.
  */
 import { createHash } from 'node:crypto'
-import { accessSync, constants, readFileSync, statSync } from 'node:fs'
+import { accessSync, constants, statSync } from 'node:fs'
 import { dirname, resolve } from 'node:path'
 import type { ListSource } from '../policy/index.ts'
 import { listSources } from './compile.ts'
@@ -11,6 +11,7 @@ import type { KeyPath } from './key-path.ts'
 import { applyOverrides } from './overrides.ts'
 import { type PlatformDefinition, readPlatforms } from './platforms.ts'
 import { byPlace, type Complaint, type Problem, printable } from './problems.ts'
+import { readRegularFile } from './regular-file.ts'
 import { judge, platformNameErrors } from './rules.ts'
 import { type Settings, settingsSchema } from './schema.ts'
 import { complaintsOf, valueAt } from './validation.ts'
@@ -218,10 +219,7 @@ interface Fault {
   readonly hint: string
 }
 
-function readText(
-  file: string,
-  readFile: LoadOptions['readFile'] = (path) => readFileSync(path),
-): Text {
+function readText(file: string, readFile: LoadOptions['readFile'] = readRegularFile): Text {
   let bytes: Uint8Array
   try {
     bytes = readFile(file)
@@ -254,6 +252,8 @@ const FAULTS: Readonly<Record<string, string>> = {
   ENOENT: 'there is no such file',
   ENOTDIR: 'there is no such file',
   EISDIR: 'it is a folder',
+  ENOTREG: 'it is not a file',
+  EFBIG: 'it is too large to be one',
   EACCES: 'it may not be read by this user',
   EPERM: 'it may not be read by this user',
 }

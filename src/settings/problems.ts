@@ -45,9 +45,10 @@ export const VALUE_LENGTH_MAX = 80
  */
 export function formatProblem(problem: Problem, folder: string = process.cwd()): string {
   const { file, line, key, value, what, expected, hint } = problem
-  const near = isAbsolute(file) ? relative(folder, file) : file
+  // From the root, where systemd starts a service, every file would lose no more than its first slash.
+  const near = isAbsolute(file) && folder !== '/' ? relative(folder, file) : file
   const shown = near === '' || near.startsWith('..') ? file : near
-  const place = line > 0 ? `${shown}:${line}` : shown
+  const place = printable(line > 0 ? `${shown}:${line}` : shown)
   const subject = [key, value].filter((part) => part !== '').join(': ')
   const wish = expected === '' ? '' : `expected ${expected}`
   const account = [wish, what, hint].filter((part) => part !== '').join('; ')
@@ -86,7 +87,7 @@ const NAME_LENGTH_MAX = 64
 
 /** The candidate that `name` most likely meant, or null where none is close. */
 export function nearestOf(name: string, candidates: Iterable<string>): string | null {
-  if (name.length > NAME_LENGTH_MAX) return null
+  if (name === '' || name.length > NAME_LENGTH_MAX) return null
   const wanted = name.toLowerCase()
   let best: string | null = null
   let bestDistance = Math.max(1, Math.floor(wanted.length / 3)) + 1

@@ -2,7 +2,6 @@
  * Owns: reading the register of exemptions: from the file to checked rows and to the policy's exemptions.
  * Never: changes the file (register-edit.ts does), or lets a broken register count in part.
  */
-import { readFileSync } from 'node:fs'
 import {
   type Calendar,
   dayNumber,
@@ -15,6 +14,7 @@ import type { Problem } from './problems.ts'
 import { type RegisterFields, rowReader } from './register-row.ts'
 import { type RegisterWarning, warningsOf } from './register-warnings.ts'
 import { type RowSource, readRegisterYaml } from './register-yaml.ts'
+import { readRegularFile } from './regular-file.ts'
 import { sha256Of } from './replace-file.ts'
 
 /** A row of the register, and where it stands. */
@@ -57,7 +57,7 @@ const PROBLEMS_MAX = 200
 
 /** Reads and checks the whole register. All problems at once; with any, nothing of it counts. */
 export function loadRegister(options: RegisterOptions): RegisterReading {
-  const { file, readFile = readFileSync } = options
+  const { file, readFile = readRegularFile } = options
   let bytes: Uint8Array
   try {
     bytes = readFile(file)
@@ -149,6 +149,8 @@ function unreadable(file: string, error: unknown): Problem {
     ENOENT: ['there is no such file', 'make it with the text [], or leave out exemptions'],
     EACCES: ['it may not be read', 'let the user that Sluss runs as read it'],
     EISDIR: ['it is a folder', 'name the file in it'],
+    ENOTREG: ['it is not a file', 'name a file of rows'],
+    EFBIG: ['it is too large to be one', 'name a file of rows'],
   }
   const [what, hint] = words[code] ?? [`it cannot be read (${code})`, 'look at the disk']
   return { file, line: 0, key: '', value: '', what, expected: 'the register', hint }

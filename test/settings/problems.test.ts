@@ -28,6 +28,11 @@ function check(name: string, change: Partial<Problem>, expected: string) {
   })
 }
 
+it('a file is named whole where the command is given in the root, as systemd does', () => {
+  const where = '/etc/sluss/config/sluss.yaml:14: '
+  expect(formatProblem(PROBLEM, '/').startsWith(where)).toBe(true)
+})
+
 describe('the line of a problem', () => {
   check(
     'has place, key, value, expectation and what is wrong',
@@ -110,4 +115,8 @@ describe('the nearest name', () => {
   for (const [name, expected] of table) {
     it(`${name.slice(0, 20)} → ${expected}`, () => expect(nearestOf(name, names)).toBe(expected))
   }
+})
+
+it('nothing at all is meant for no name, be it as short as x', () => {
+  expect(nearestOf('', ['x', 'all'])).toBeNull()
 })

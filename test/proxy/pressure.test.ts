@@ -1,0 +1,187 @@
+import { once } from 'node:events'
+import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { Ledger } from '../../src/ledger/ledger.ts'
+import { Engine } from '../../src/proxy/engine.ts'
+import { parseRequestHead } from '../../src/proxy/head.ts'
+import { Listeners } from '../../src/proxy/listen.ts'
+import { parseResponseHead } from '../../src/proxy/response.ts'
+import { openWorld } from './world.ts'
+
+/** More than the buffers of the system hold of it: some of it stays with us. */
+const LARGE = Buffer.alloc(30_000_000, 'x')
+
+let engine: Engine
+let listeners: Listeners
+let browser: Socket
+let origin: Server
+let nowMs: number
+let received: string
+/** Connections to the origin, and what it does with the requests on them. */
+let dialled: Socket[]
+let answer: (socket: Socket) => void
+
+beforeEach(async () => {
+  nowMs = 0
+  received = ''
+  dialled = []
+  answer = () => {}
+  origin = createServer((socket) => {
+    dialled.push(socket)
+    socket.on('error', () => {})
+    socket.on('data', () => answer(socket))
+  })
+  await once(origin.listen(0, '127.0.0.1'), 'listening')
+  engine = new Engine({
+    world: theWorld(1),
+    run: 'run',
+    ledger: new Ledger(Ledger.allocate(16)),
+    clock: () => Date.UTC(2026, 4, 4, 10),
+    monotonic: () => nowMs,
+    resolve: () => new Promise(() => {}),
+    alarm: () => {},
+  })
+  listeners = new Listeners(engine)
+  expect(await listeners.set(engine.world.listen)).toEqual([])
+  const { address, port } = listeners.endpoints[0]!
+  browser = connect({ host: address, port, allowHalfOpen: true })
+  await once(browser, 'connect')
+  await vi.waitUntil(() => listeners.clients.size === 1)
+})
+afterEach(() => {
+  browser.destroy()
+  listeners.close()
+  engine.pool.clear()
+  for (const client of listeners.clients) client.socket.destroy()
+  for (const socket of dialled) socket.destroy()
+  origin.close()
+})
+
+const originPort = () => (origin.address() as AddressInfo).port
+const theWorld = (version: number) => openWorld(version, { ports: { http: [originPort()] } })
+const theClient = () => [...listeners.clients][0]!
+const request = () =>
+  `GET http://origin.test:${originPort()}/ HTTP/1.1\r\nHost: origin.test:${originPort()}\r\n\r\n`
+const FORBIDDEN = 'GET http://origin.test:1/ HTTP/1.1\r\nHost: origin.test:1\r\n\r\n'
+const EMPTY = 'HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n'
+
+/** Reads on, until what has come satisfies `condition`. */
+async function readUntil(condition: () => boolean): Promise<void> {
+  browser.on('data', (bytes: Buffer) => {
+    received += bytes.toString('latin1')
+  })
+  await vi.waitUntil(condition, { timeout: 10_000, interval: 5 })
+}
+const times = (text: string) => received.split(text).length - 1
+
+describe('a client that asks faster than it listens', () => {
+  it('is not read from until it has taken its answers, and then gets them all', async () => {
+    const asked = 20_000
+    browser.write(FORBIDDEN.repeat(asked))
+    let before = -1
+    // Until it stands still: what the system's buffers hold of answers, and no more.
+    await vi.waitUntil(
+      () => {
+        const still = engine.counters.requests > 0 && engine.counters.requests === before
+        before = engine.counters.requests
+        return still
+      },
+      { timeout: 10_000, interval: 200 },
+    )
+    expect(before).toBeLessThan(asked / 2)
+    expect(theClient().socket.writableLength).toBeLessThan(100_000)
+    await readUntil(() => times('HTTP/1.1 403') === asked)
+    expect(engine.counters.requests).toBe(asked)
+  })
+
+  it('gets every answer where it has ended its side after several requests', async () => {
+    answer = (socket) => socket.write(EMPTY)
+    browser.end(request() + FORBIDDEN + request())
+    await readUntil(() => browser.readableEnded)
+    expect([times('HTTP/1.1 200'), times('HTTP/1.1 403')]).toEqual([2, 1])
+  })
+})
+
+describe('empty lines before a request', () => {
+  it('are passed over, also in pieces', async () => {
+    for (const text of ['\r', '\n\r', '\n', FORBIDDEN]) {
+      browser.write(text)
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
+    await readUntil(() => times('HTTP/1.1 403') === 1)
+    expect(engine.counters.reasons).toEqual({ 'port-forbidden': 1 })
+  })
+
+  it('without end are not gathered', async () => {
+    browser.write('\r\n'.repeat(100_000))
+    await readUntil(() => browser.readableEnded)
+    expect(received).toMatch(/^HTTP\/1\.1 400 /)
+    expect(engine.counters.reasons).toEqual({ 'request-line': 1 })
+  })
+})
+
+describe('an answer that ends the connection', () => {
+  it('is not cut short because the client is slow to take it', async () => {
+    const { socket } = theClient()
+    socket.write(LARGE)
+    browser.write('no request\r\n\r\n')
+    await vi.waitUntil(() => engine.counters.requests === 1)
+    nowMs += 10_000
+    theClient().sweep(nowMs)
+    await readUntil(() => browser.readableEnded)
+    expect(received.length).toBeGreaterThan(LARGE.length)
+    expect(times('HTTP/1.1 400')).toBe(1)
+  })
+})
+
+describe('an origin', () => {
+  it('that gives interim answers without end is broken off', async () => {
+    answer = (socket) => socket.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(1_000))
+    browser.write(request())
+    await readUntil(() => times('HTTP/1.1 502') === 1)
+    expect(times('HTTP/1.1 103')).toBe(100)
+    await vi.waitUntil(() => dialled[0]!.destroyed)
+  })
+
+  it('whose chunks are tiny costs no write for each', async () => {
+    const chunks = 10_000
+    answer = (socket) => {
+      const head = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
+      socket.write(`${head}${'1\r\nx\r\n'.repeat(chunks)}0\r\n\r\n`)
+    }
+    const write = vi.spyOn(theClient().socket, 'write')
+    browser.write(request())
+    await readUntil(() => received.endsWith('\r\n0\r\n\r\n'))
+    expect(times('x')).toBe(chunks)
+    expect(write.mock.calls.length).toBeLessThan(100)
+  })
+
+  it('that was dialled before a change is not used after it', async () => {
+    browser.write(request())
+    await vi.waitUntil(() => dialled.length === 1)
+    engine.replace(theWorld(2))
+    answer = (socket) => socket.write(EMPTY)
+    dialled[0]!.write(EMPTY)
+    await readUntil(() => times('HTTP/1.1 200') === 1)
+    browser.write(request())
+    await vi.waitUntil(() => times('HTTP/1.1 200') === 2)
+    browser.write(request())
+    await vi.waitUntil(() => times('HTTP/1.1 200') === 3)
+    expect(dialled.length).toBe(2)
+  })
+})
+
+describe('a field with half a million members', () => {
+  it('is read, or refused, but no exception', () => {
+    const list = 'q,'.repeat(500_000)
+    for (const name of ['Connection', 'Proxy-Connection', 'Via']) {
+      const head = parseRequestHead(
+        `GET http://a.test/ HTTP/1.1\r\nHost: a.test\r\n${name}: ${list}\r\n`,
+        200,
+      )
+      expect(head).toMatchObject({ method: 'GET' })
+    }
+    const text = `HTTP/1.1 200 OK\r\nConnection: ${list}\r\n`
+    expect(parseResponseHead(text, 'GET', 200)).toMatchObject({ status: 200 })
+  })
+})
