@@ -8,7 +8,10 @@ let healthy = true
 const portal = new Portal({
   health: () => ({ healthy, alarms: healthy ? [] : ['the disk is full'] }),
   whoAmI: (address) => ({ zone: 'local', address, identify: ['address'], minutes: null }),
-  proxies: () => ['127.0.0.1:3128', '[::1]:3128'],
+  proxies: () => [
+    { address: '0.0.0.0', port: 3128 },
+    { address: '::1', port: 3128 },
+  ],
 })
 beforeAll(() => portal.listen([{ address: '127.0.0.1', port: 0 }]))
 afterAll(() => portal.close())
@@ -67,19 +70,27 @@ describe('the portal', () => {
 
 describe('the proxy file', () => {
   /** As a browser runs it. */
-  const find = (proxies: readonly string[], host: string): string => {
-    const source = `${proxyAutoConfig(proxies)}; return FindProxyForURL('http://' + host, host)`
+  const find = (address: string, host: string, reachedAt = '10.1.2.3'): string => {
+    const source = `${proxyAutoConfig([{ address, port: 3128 }], reachedAt)}; return FindProxyForURL('http://' + host, host)`
     const run = new Function('host', 'isPlainHostName', source)
     return run(host, (name: string) => !name.includes('.')) as string
   }
 
   it.each([
-    ['www.example.se', 'PROXY gate:3128'],
+    ['www.example.se', 'PROXY 10.9.9.9:3128'],
     ['intranet', 'DIRECT'],
     ['127.0.0.1', 'DIRECT'],
     ['::1', 'DIRECT'],
   ])('sends %s to %s', (host, expected) => {
-    expect(find(['gate:3128'], host)).toBe(expected)
+    expect(find('10.9.9.9', host)).toBe(expected)
+  })
+
+  it.each([
+    ['0.0.0.0', '10.1.2.3', 'PROXY 10.1.2.3:3128'],
+    ['0.0.0.0', '::ffff:10.1.2.3', 'PROXY 10.1.2.3:3128'],
+    ['::', 'fd00::5', 'PROXY [fd00::5]:3128'],
+  ])('names %s, which is everywhere, as the browser found it: %s', (address, at, expected) => {
+    expect(find(address, 'www.example.se', at)).toBe(expected)
   })
 })
 
@@ -97,6 +108,8 @@ describe('the page', () => {
     expect(swedish).toContain('<dt>Minuter för sociala medier i dag</dt><dd>12 av 70</dd>')
     expect(swedish).toContain('<meter min="0" max="70" value="12"')
     expect(portalPage(who, 'en-GB,sv;q=0.5')).toContain('<dd>12 of 70</dd>')
+    const games = { ...who, minutes: { ...who.minutes, category: 'games' } }
+    expect(portalPage(games, '')).toContain('<dt>Minuter för games i dag</dt>')
   })
 
   it('writes out what could be markup', () => {

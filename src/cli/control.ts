@@ -6,6 +6,7 @@ import { connect } from 'node:net'
 import { controlPath } from '../service/control.ts'
 
 const ANSWER_TIMEOUT_MS = 30_000
+const CLOSED_HINT = 'ask as the user that the service runs as, or with sudo'
 
 interface Answer<T> {
   readonly ok: boolean
@@ -29,7 +30,9 @@ export function callService<T>(
     })
     socket.once('error', (error: NodeJS.ErrnoException) => {
       const absent = error.code === 'ENOENT' || error.code === 'ECONNREFUSED'
+      const closed = error.code === 'EACCES' || error.code === 'EPERM'
       if (absent) resolve(null)
+      else if (closed) reject(new Error(`${stateDir} is closed to you: ${CLOSED_HINT}`))
       else reject(error)
     })
     socket.once('end', () => {

@@ -13,6 +13,7 @@ import {
   type Explanation,
   explain,
   type Facts,
+  forbiddenWhy,
   formatAddress,
   formatTime,
   type HostName,
@@ -93,11 +94,36 @@ async function explainHost(text: string, options: ExplainOptions, command: Comma
   const whole = { ...facts, ...minutes }
   const account = explain(policy, whole)
   const locations = locate(buffer, asked.name.host)
+  const closed = account.verdict.action === 'allow' ? closedWhy(asked, configuration, policy) : null
   if (globalOptions(command).json) {
-    printJson(jsonOf(text, whole, account, locations, asker))
+    printJson({ ...jsonOf(text, whole, account, locations, asker), closed })
     return
   }
-  print(textOf(text, whole, account, locations, { asker, policy, dated: options.at !== undefined }))
+  const dated = options.at !== undefined
+  print(textOf(text, whole, account, locations, { asker, policy, dated, closed }))
+}
+
+/**
+ * Why the address guard lets nobody there after the rules have allowed it, as far as that is known without
+ * asking a resolver; else null.
+ */
+function closedWhy(
+  { name, port }: Asked,
+  { settings }: Configuration,
+  { allowedAddresses }: Policy,
+): string | null {
+  const addresses =
+    name.address === null ? (settings.dns.hosts[name.host] ?? []) : [formatAddress(name.address)]
+  const listeners = [...settings.listen.proxy, ...settings.listen.portal].flatMap((endpoint) => {
+    const address = parseAddress(endpoint.address)
+    return address === null ? [] : [{ address, port: endpoint.port }]
+  })
+  const whys = addresses.map((text) => {
+    const address = parseAddress(text)
+    const why = address && forbiddenWhy(address, port, allowedAddresses, listeners)
+    return why === null ? null : `${text} is refused (${why}); addresses.allow does not name it`
+  })
+  return whys.includes(null) ? null : (whys[0] ?? null)
 }
 
 const PORT_MAX = 65_535
@@ -202,7 +228,7 @@ function jsonOf(
   { verdict, rules }: Explanation,
   lists: readonly Location[],
   { address }: Asker,
-): unknown {
+): object {
   const { host, port, carriage, zone, identified, nowMs, minutesUsed, minutesGiven } = facts
   const client = identified.known ? identified.identity : null
   return {
@@ -223,10 +249,15 @@ function jsonOf(
   }
 }
 
+/** What the guard's refusal is called. */
+const CLOSED = 'address-forbidden'
+
 interface Surroundings {
   readonly asker: Asker
   readonly policy: Policy
   readonly dated: boolean
+  /** Why the address guard refuses what the rules allow, or null. */
+  readonly closed: string | null
 }
 
 function textOf(
@@ -234,7 +265,7 @@ function textOf(
   facts: Facts,
   { verdict, rules }: Explanation,
   locations: readonly Location[],
-  { asker, policy, dated }: Surroundings,
+  { asker, policy, dated, closed }: Surroundings,
 ): string {
   const { identified, zone, host, port, carriage, nowMs } = facts
   const entry = reasonEntry(verdict.reason)
@@ -244,7 +275,12 @@ function textOf(
   })
   const category = quotaCategoryOf(policy, facts.labels)
   const head = [
-    [`${verdict.action.toUpperCase()}: ${entry.en.title}`, `${verdict.reason}, by ${verdict.rule}`],
+    closed === null
+      ? [
+          `${verdict.action.toUpperCase()}: ${entry.en.title}`,
+          `${verdict.reason}, by ${verdict.rule}`,
+        ]
+      : [`REFUSE: ${reasonEntry(CLOSED).en.title}`, `${CLOSED}, though the rules allow it`],
   ]
   const about = [
     ['host', host === text ? host : `${host} (from ${text})`],
@@ -261,7 +297,9 @@ function textOf(
     const used = dated ? 'not counted at another time' : `${minutesUsed} used`
     about.push(['minutes', `${used}, of ${category.minutes + minutesGiven} a day`])
   }
-  if (entry.status !== 0) about.push(['the client sees', `status ${entry.status}`])
+  if (closed !== null) about.push(['dial', closed])
+  const { status } = closed === null ? entry : reasonEntry(CLOSED)
+  if (status !== 0) about.push(['the client sees', `status ${status}`])
   const says = rules.map((rule) => [
     rule.wins ? '→' : ' ',
     rule.rule,

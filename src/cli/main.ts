@@ -44,7 +44,7 @@ export function createProgram(): Command {
 
 // A reader that has seen enough (`| head`) is no fault of anyone's.
 process.stdout.on('error', (error: NodeJS.ErrnoException) => {
-  if (error.code !== 'EPIPE') throw error
+  if (error.code !== 'EPIPE') fail(`the answer cannot be written: ${error.message}`)
 })
 
 try {

@@ -68,7 +68,11 @@ export const REASONS = {
     'Det är oklart var den slutar.',
     'It is unclear where the request ends.',
   ),
-  'body-malformed': malformed(400, 'Innehållet är fel delat.', 'Its content is framed wrongly.'),
+  'body-malformed': malformed(
+    400,
+    'Innehållet är felaktigt uppdelat.',
+    'Its content is framed wrongly.',
+  ),
   'version-unsupported': malformed(
     505,
     'Sluss talar HTTP/1.0 och HTTP/1.1.',
@@ -106,7 +110,7 @@ export const REASONS = {
     en: ['The port is not allowed', 'Sites are reached only on the ports that IT has opened.'],
   }),
   'loop-detected': entry('refuse', 508, 'proxy_loop_detected', {
-    sv: ['Begäran går runt', 'Den har redan gått genom den här proxyn. Kontakta IT-supporten.'],
+    sv: ['Begäran går i cirkel', 'Den har redan gått genom den här proxyn. Kontakta IT-supporten.'],
     en: ['The request goes in a circle', 'It has passed this proxy before. Ask IT support.'],
   }),
   // Who and where (rules 2 and 3)
@@ -118,7 +122,7 @@ export const REASONS = {
     en: ['Your computer is unknown', 'Its address is in no part of the network. Ask IT support.'],
   }),
   'credentials-missing': entry('challenge', 407, '', {
-    sv: ['Logga in', 'Internet nås med ditt användarnamn och lösenord.'],
+    sv: ['Logga in', 'Du når internet med ditt användarnamn och lösenord.'],
     en: ['Sign in', 'The internet is reached with your user name and password.'],
   }),
   'credentials-wrong': entry('challenge', 407, '', {
@@ -126,7 +130,10 @@ export const REASONS = {
     en: ['The sign-in is wrong', 'The user name or the password is wrong. Try again.'],
   }),
   'credentials-unavailable': entry('challenge', 407, '', {
-    sv: ['Inloggningen kan inte prövas nu', 'Prova igen om en stund, eller kontakta IT-supporten.'],
+    sv: [
+      'Inloggningen kan inte kontrolleras nu',
+      'Prova igen om en stund, eller kontakta IT-supporten.',
+    ],
     en: ['The sign-in cannot be checked now', 'Try again in a while, or ask IT support.'],
   }),
   // Sites (rules 4 to 7)
@@ -140,21 +147,27 @@ export const REASONS = {
   background: goesOn('Bakgrund, räknas inte.', 'In the background, not counted.'),
   'minutes-left': goesOn('Minuter kvar i dag.', 'Minutes left today.'),
   'minutes-spent': entry('spent', 403, 'http_request_denied', {
-    sv: ['Dagens minuter är slut', 'Dina minuter för sociala medier är slut för i dag.'],
-    en: ["Today's minutes are used", 'Your minutes of social media are used for today.'],
+    sv: [
+      'Dagens minuter är slut',
+      'Dina minuter för den här sortens webbplatser är slut för i dag.',
+    ],
+    en: ["Today's minutes are used", 'Your minutes for sites of this kind are used for today.'],
   }),
   default: goesOn('Ingen regel stoppar.', 'No rule refuses it.'),
   // Ourselves
   'address-forbidden': entry('refuse', 403, 'destination_ip_prohibited', {
-    sv: ['Adressen är inte tillåten', 'Namnet leder till en intern adress som proxyn inte når.'],
+    sv: [
+      'Adressen är inte tillåten',
+      'Webbplatsen har en intern adress, och den nås inte härifrån.',
+    ],
     en: [
       'The address is not allowed',
-      'The name leads to an internal address, out of bounds here.',
+      'The site has an internal address, which is out of bounds here.',
     ],
   }),
   'log-unavailable': entry('refuse', 503, 'proxy_internal_error', {
-    sv: ['Loggen kan inte skrivas', 'Utan logg ingen trafik. IT-supporten behöver veta detta.'],
-    en: ['The log cannot be written', 'No record, no traffic. IT support needs to know.'],
+    sv: ['Loggen kan inte skrivas', 'Utan logg släpps ingen trafik fram. Kontakta IT-supporten.'],
+    en: ['The log cannot be written', 'No record, no traffic. Ask IT support.'],
   }),
   'ledgers-full': entry('refuse', 503, 'proxy_internal_error', {
     sv: [

@@ -29,13 +29,14 @@ const WORDS = {
     identify: 'Så vet vi vem du är',
     basic: 'användarnamn och lösenord',
     byAddress: 'datorns adress',
-    network: 'bara vilken del av nätet',
-    used: 'Minuter för sociala medier i dag',
+    network: 'bara vilken del av nätet du är i',
+    social: 'sociala medier',
+    used: (kind: string) => `Minuter för ${kind} i dag`,
     of: 'av',
     returns: 'Nya minuter',
     rule:
-      'En minut räknas när dina enheter under den har utbytt mer än en smula data med de räknade ' +
-      'plattformarna; flera flikar och enheter samtidigt räknas en gång.',
+      'En minut räknas när dina enheter under den har utbytt mer än en liten mängd data med de ' +
+      'plattformar som räknas; flera flikar och enheter samtidigt räknas en gång.',
   },
   en: {
     title: 'The internet here',
@@ -45,8 +46,9 @@ const WORDS = {
     identify: 'How we know who you are',
     basic: 'user name and password',
     byAddress: "the computer's address",
-    network: 'only which part of the network',
-    used: 'Minutes of social media today',
+    network: 'only which part of the network you are in',
+    social: 'social media',
+    used: (kind: string) => `Minutes of ${kind} today`,
     of: 'of',
     returns: 'New minutes',
     rule:
@@ -59,7 +61,7 @@ const STYLE = `:root{color-scheme:light dark}
 body{font:1.125rem/1.5 system-ui,sans-serif;max-width:38rem;margin:3rem auto;padding:0 1rem}
 h1{font-size:1.6rem}dl{display:grid;grid-template-columns:max-content 1fr;gap:.3rem 1.2rem}
 dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}meter{width:100%;height:1.2rem}
-@media(max-width:24rem){dl{display:block}dd{margin-bottom:.5rem}}`
+@media(max-width:32rem){dl{display:block}dd{margin-bottom:.5rem}}`
 
 export function portalPage(who: WhoAmI, acceptLanguage: string): string {
   const language = languageOf(acceptLanguage)
@@ -75,8 +77,11 @@ export function portalPage(who: WhoAmI, acceptLanguage: string): string {
   ]
   if (schemes !== '') rows.push([words.identify, schemes])
   const { minutes } = who
+  // A category of the municipality's own is called as the settings call it.
+  const kind = minutes?.category === 'social' ? words.social : (minutes?.category ?? '')
+  const used = words.used(kind)
   if (minutes !== null) {
-    rows.push([words.used, `${minutes.used} ${words.of} ${minutes.limit}`])
+    rows.push([used, `${minutes.used} ${words.of} ${minutes.limit}`])
     rows.push([words.returns, minutes.returns])
   }
   const list = rows
@@ -85,7 +90,7 @@ export function portalPage(who: WhoAmI, acceptLanguage: string): string {
   const meter =
     minutes === null
       ? ''
-      : `<meter min="0" max="${minutes.limit}" value="${minutes.used}" aria-label="${words.used}"></meter>
+      : `<meter min="0" max="${minutes.limit}" value="${minutes.used}" aria-label="${escapeHtml(used)}"></meter>
 <p>${words.rule}</p>`
   return `<!doctype html>
 <html lang="${language}"><head><meta charset="utf-8">

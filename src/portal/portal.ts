@@ -17,8 +17,8 @@ export interface PortalSource {
   readonly health: () => { readonly healthy: boolean } & object
   /** By the client's address, in canonical text. */
   readonly whoAmI: (address: string) => WhoAmI
-  /** `host:port` of each proxy listener that a browser may be pointed at. */
-  readonly proxies: () => readonly string[]
+  /** Where the proxy listens. */
+  readonly proxies: () => readonly PortalEndpoint[]
 }
 
 interface Answer {
@@ -85,7 +85,8 @@ export class Portal {
         return { status: health.healthy ? 200 : 503, type: 'application/json', body }
       }
       case '/proxy.pac': {
-        const body = proxyAutoConfig(this.#source.proxies())
+        const reachedAt = request.socket.localAddress ?? ''
+        const body = proxyAutoConfig(this.#source.proxies(), reachedAt)
         return { status: 200, type: 'application/x-ns-proxy-autoconfig', body }
       }
       case '/': {

@@ -8,6 +8,8 @@ import type { Flow } from './flow.ts'
 
 /** When one side has closed, how long the other may neither take what is left for it nor say anything. */
 const LAST_BYTES_MS = 10_000
+/** How long a tunnel may be silent once one side has ended: the other may be gone, and nobody tells us. */
+const HALF_OPEN_MS = 120_000
 /** What a side may still send to one that has closed before it is cut: its last words, not a download. */
 const LAST_BYTES_MAX = 65_536
 
@@ -46,16 +48,24 @@ export class Tunnel {
     })
     origin.on('drain', () => client.resume())
     client.on('drain', () => origin.resume())
-    client.on('end', () => origin.end())
-    origin.on('end', () => client.end())
+    client.on('end', () => this.#halfOpen(origin))
+    origin.on('end', () => this.#halfOpen(client))
     // Every byte passes the client's socket, so its own timer sees the activity of both sides.
     client.setTimeout(idleMs, () => this.cut('timeout'))
-    if (client.readableEnded) origin.end()
-    if (origin.readableEnded) client.end()
+    if (client.readableEnded) this.#halfOpen(origin)
+    if (origin.readableEnded) this.#halfOpen(client)
     client.resume()
     origin.resume()
     // One of them may have closed while the other was being opened.
     for (const socket of [client, origin]) if (socket.closed) this.#closed(socket)
+  }
+
+  /** One side has ended: `other` is told, and may answer still. */
+  #halfOpen(other: Socket): void {
+    const { client, idleMs } = this.#options
+    other.end()
+    // A side that has closed has been given its last time already.
+    if (!client.destroyed && this.#open === 2) client.setTimeout(Math.min(idleMs, HALF_OPEN_MS))
   }
 
   /** Ends both sides at once. */

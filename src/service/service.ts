@@ -142,7 +142,7 @@ export class Service {
     this.#portal = new Portal({
       health: () => this.status(),
       whoAmI: (address) => whoAmI(address, this.#policy, ledgers.ledger, clock()),
-      proxies: () => this.#threads.endpoints.map(endpointText),
+      proxies: () => this.#threads.endpoints,
     })
     this.#control = new ControlSocket(settings.state, this.#commands())
   }

@@ -66,7 +66,7 @@ describe('the whole page', () => {
       dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}
       @media(max-width:24rem){dl{display:block}dd{margin-bottom:.5rem}}</style></head>
       <body><main><h1>Today&#39;s minutes are used</h1>
-      <p>Your minutes of social media are used for today.</p>
+      <p>Your minutes for sites of this kind are used for today.</p>
       <dl>
       <dt>Site</dt><dd>www.facebook.com</dd>
       <dt>Category</dt><dd>social media</dd>
