@@ -6,7 +6,7 @@ import { relative, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { type Configuration, readConfiguration } from '../service/configuration.ts'
 import { settingsHelp } from '../settings/document.ts'
-import { formatProblem, type Problem } from '../settings/problems.ts'
+import { formatProblem, type Problem, printable } from '../settings/problems.ts'
 import { globalOptions, overridesOf, print, printJson } from './context.ts'
 
 const EXIT_BROKEN = 2
@@ -37,7 +37,7 @@ export function check(options: CheckOptions): CheckResult {
     read.ok ? `good (${extent(read)})` : count(problems.length, 'error'),
     ...(warnings.length > 0 ? [count(warnings.length, 'warning')] : []),
   ]
-  return { ok: read.ok, problems, warnings, summary: `${shown}: ${counts.join(', ')}` }
+  return { ok: read.ok, problems, warnings, summary: printable(`${shown}: ${counts.join(', ')}`) }
 }
 
 /** How much there is: a list that has vanished from the settings shows here. */

@@ -112,8 +112,9 @@ function closedWhy(
   { settings }: Configuration,
   { allowedAddresses }: Policy,
 ): string | null {
-  const addresses =
-    name.address === null ? (settings.dns.hosts[name.host] ?? []) : [formatAddress(name.address)]
+  const { hosts } = settings.dns
+  const fixed = Object.hasOwn(hosts, name.host) ? hosts[name.host]! : []
+  const addresses = name.address === null ? fixed : [formatAddress(name.address)]
   const listeners = [...settings.listen.proxy, ...settings.listen.portal].flatMap((endpoint) => {
     const address = parseAddress(endpoint.address)
     return address === null ? [] : [{ address, port: endpoint.port }]

@@ -130,7 +130,9 @@ function framingOf(found: Found, status: number, method: string, minor: 0 | 1): 
   const bytes = length.length === 0 ? null : parseLength(length[0]!)
   const lengthWrong =
     length.length > 0 && (bytes === null || length.some((value) => value !== length[0]))
-  if (lengthWrong || (transferEncoding.length > 0 && length.length > 0)) return null
+  // Two codings are two framings, also of an answer that has no body.
+  if (lengthWrong || transferEncoding.length > 1) return null
+  if (transferEncoding.length > 0 && length.length > 0) return null
   if (method === 'HEAD' || forbidsLength(status) || status === 304) return { kind: 'none' }
   if (transferEncoding.length > 0) {
     const chunked =

@@ -165,6 +165,12 @@ describe('what signs in a connection', () => {
   })
 })
 
+it('takes no two codings, also where there is no body', () => {
+  const coding = 'Transfer-Encoding: chunked\r\n'
+  expect(parse(`HTTP/1.1 200 OK\r\n${coding}${coding}`, 'HEAD')).toBe(null)
+  expect(parse(`HTTP/1.1 304 X\r\n${coding}${coding}`, 'GET')).toBe(null)
+})
+
 it('never throws, and never gives two framings', () => {
   const line = fc.constantFrom(
     ...[
