@@ -73,7 +73,10 @@ export class ControlSocket {
     socket.on('error', () => {})
     socket.on('data', (text: string) => {
       held += text
-      if (held.length > REQUEST_BYTES_MAX) socket.destroy()
+      if (held.length > REQUEST_BYTES_MAX) {
+        socket.destroy()
+        return
+      }
       const end = held.indexOf('\n')
       if (end < 0) return
       const line = held.slice(0, end)

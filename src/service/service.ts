@@ -102,7 +102,8 @@ export class Service {
   #built: BuiltImage
   #policy: Policy
   #reloading: Promise<void> | null = null
-  #again = false
+  /** Why a reload is wanted that has not begun; null: none is. */
+  #wanted: string | null = null
   #stopping: Promise<void> | null = null
   #loaded: { atMs: number; problems: readonly string[] }
 
@@ -188,16 +189,15 @@ export class Service {
 
   /** Reads all files again. What is broken changes nothing and says so. Resolves when it is in force. */
   reload(why: string): Promise<void> {
-    this.#again = true
-    this.#reloading ??= this.#reloadAll(why).finally(() => {
-      this.#reloading = null
-    })
+    this.#wanted = why
+    this.#reloading ??= this.#reloadAll()
     return this.#reloading
   }
 
-  async #reloadAll(why: string): Promise<void> {
-    while (this.#again && this.#stopping === null) {
-      this.#again = false
+  async #reloadAll(): Promise<void> {
+    while (this.#wanted !== null && this.#stopping === null) {
+      const why = this.#wanted
+      this.#wanted = null
       try {
         await this.#reloadOnce(why)
       } catch (error) {
@@ -208,6 +208,7 @@ export class Service {
         )
       }
     }
+    this.#reloading = null
   }
 
   /** What the files say, and they are watched from before it was read. */

@@ -8,7 +8,10 @@
 import { statSync } from 'node:fs'
 
 export const POLL_MS = 150
-/** A change is told once the files have been still for one look, so that a file half written is not read. */
+/**
+ * A change is told once the files have been still for one look, so that a file half written is not read; and
+ * after so many looks in any case, so that whoever writes without a pause is heard.
+ */
 const LOOKS_MAX = 4
 
 export class Watch {
@@ -49,7 +52,6 @@ export class Watch {
       changed = true
     }
     if (changed || this.#looks > 0) this.#looks++
-    // Whoever writes without a pause is heard all the same.
     if (this.#looks === 0 || (changed && this.#looks < LOOKS_MAX)) return
     this.#looks = 0
     onChange()

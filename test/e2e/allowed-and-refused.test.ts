@@ -30,7 +30,6 @@ describe('an allowed site', () => {
       status: 200,
       path: '',
       ending: 'complete',
-      event: 'whole',
     })
   })
 

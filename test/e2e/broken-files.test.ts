@@ -273,8 +273,8 @@ describe('the users', () => {
     expect(await ask('bo.berg', 'Sommar-2027')).toBe(200)
     expect(await ask(USER.name, USER.password)).toBe(200)
     wire.close()
-    await until('each has its line', () => sluss.lines("zone = 'office'").length === 9)
-    const reasons = sluss.lines("zone = 'office'").map(({ user, status }) => `${user} ${status}`)
+    await until('each has its line', () => sluss.ended("zone = 'office'").length === 9)
+    const reasons = sluss.ended("zone = 'office'").map(({ user, status }) => `${user} ${status}`)
     expect(reasons.toSorted()).toEqual(
       [
         ...Array.from({ length: 3 }, () => `${USER.name} 200`),

@@ -50,8 +50,8 @@ describe.runIf(has('curl'))('curl', () => {
     const head = await curl(town, ['--head', urls[2]!])
     expect(head.stdout).toMatch(/^HTTP\/1\.1 200 OK\r\n/)
     const where = "host = 'www.news.test' AND method = ?"
-    await until('two lines', () => sluss.lines(where, 'GET').length === 2)
-    expect(sluss.lines(where, 'GET')).toMatchObject([ALLOWED, ALLOWED])
+    await until('two lines', () => sluss.ended(where, 'GET').length === 2)
+    expect(sluss.ended(where, 'GET')).toMatchObject([ALLOWED, ALLOWED])
     expect(await sluss.line(where, 'HEAD')).toMatchObject(ALLOWED)
   })
 

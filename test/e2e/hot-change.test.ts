@@ -52,7 +52,7 @@ describe('two hundred tunnels with traffic on each', () => {
         await unharmed()
       }
       await until('all have their line', () => {
-        const verdicts = sluss.lines("host = 'notbad.test'").map(({ verdict }) => verdict)
+        const verdicts = sluss.ended("host = 'notbad.test'").map(({ verdict }) => verdict)
         const blocked = verdicts.filter((verdict) => verdict === 'block').length
         return blocked > 0 && blocked === verdicts.length - blocked
       })
@@ -167,7 +167,7 @@ describe('a change of the settings', () => {
     ])
     expect(await answers(town, 'bad.test')).toEqual(REFUSED)
     await until('the lines have the new category', () => {
-      const lines = sluss.lines("host = 'notbad.test' AND rule = 'category:lottery'")
+      const lines = sluss.ended("host = 'notbad.test' AND rule = 'category:lottery'")
       return lines.some(({ categories }) => categories === 'lottery')
     })
   })

@@ -51,7 +51,7 @@ it(`after each of ${KILLS} kills under load, no acknowledged record is gone and 
     const { run, counters } = await sluss.status()
     load.end()
     sluss.signal('SIGKILL')
-    expect(await sluss.ended()).toBeNull()
+    expect(await sluss.exited()).toBeNull()
     await load.ended()
     acknowledged.set(run, counters.recordsAcknowledged)
     expect(counters.recordsLost).toBe(0)

@@ -65,7 +65,7 @@ describe('a request that cannot be understood', () => {
     }
     const expected = MALFORMED.map(([, , status, reason]) => `refuse ${reason} ${status} refused`)
     const rows = () =>
-      sluss.lines().map((row) => `${row.verdict} ${row.reason} ${row.status} ${row.ending}`)
+      sluss.ended('1').map((row) => `${row.verdict} ${row.reason} ${row.status} ${row.ending}`)
     await until('a row of each', () => rows().length === expected.length)
     expect(rows().sort()).toEqual(expected.sort())
     expect(http.requests).toEqual([])

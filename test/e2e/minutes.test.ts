@@ -180,7 +180,7 @@ describe('a minute', () => {
     })
     await until('they are on disk', () => savedMinutes(sluss.state) === 3)
     sluss.signal('SIGKILL')
-    await sluss.ended()
+    await sluss.exited()
     await sluss.start({ atMs: noon + 5 * MINUTE_MS })
     expect(await used()).toBe(3)
   })

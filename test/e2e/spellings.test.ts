@@ -23,7 +23,7 @@ async function ask(town: Town, host: string, port: number): Promise<string[]> {
 
 /** The hosts in the rows of `reason`, as soon as there are `count` of them. */
 async function rows(town: Town, reason: string, count: number): Promise<Set<string>> {
-  const lines = () => town.sluss.lines('reason = ?', reason)
+  const lines = () => town.sluss.ended('reason = ?', reason)
   await until(`${count} rows of ${reason}`, () => lines().length === count)
   return new Set(lines().map(({ host }) => String(host)))
 }

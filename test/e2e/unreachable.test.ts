@@ -83,7 +83,7 @@ describe('an origin that is not there', () => {
       return flowsOpen + tunnelsOpen + connectionsOpen === 0
     })
     expect((await open()).reasons['dial-failed']).toBe(22)
-    await until('a row of each', () => sluss.lines("host = '127.0.0.78'").length === 20)
+    await until('a row of each', () => sluss.ended("host = '127.0.0.78'").length === 20)
   })
 
   it('is told from a name that is not there', async () => {

@@ -119,7 +119,7 @@ export class Sluss {
   }
 
   /** Resolves with the exit code, or null where a signal ended it. */
-  ended(): Promise<number | null> {
+  exited(): Promise<number | null> {
     const child = this.#process!
     if (child.exitCode !== null || child.signalCode !== null) return Promise.resolve(child.exitCode)
     return new Promise((resolve) => child.once('exit', (code) => resolve(code)))
@@ -127,14 +127,14 @@ export class Sluss {
 
   async stop(): Promise<number | null> {
     this.signal('SIGTERM')
-    return this.ended()
+    return this.exited()
   }
 
   /** Ends it, whatever it does, and removes its files. */
   async remove(): Promise<void> {
     if (this.#process !== null) {
       this.#process.kill('SIGKILL')
-      await this.ended()
+      await this.exited()
     }
     rmSync(this.folder, { recursive: true, force: true })
   }
@@ -160,17 +160,33 @@ export class Sluss {
     return logRows(this.state, `SELECT * FROM traffic WHERE ${where}`, values)
   }
 
-  /** The one line that `where` finds, as soon as it is there. */
+  /** The lines of exchanges that have ended: where the machine is slow, any of them may also have an opened one. */
+  ended(where: string, ...values: readonly (string | number)[]): TrafficLine[] {
+    return this.lines(`(${where}) AND event <> 'opened'`, ...values)
+  }
+
+  /**
+   * The one line that `where` finds, as soon as it is there: how the exchange ended, or, where it does not
+   * end for a while, how it was opened.
+   */
   async line(where: string, ...values: readonly (string | number)[]): Promise<TrafficLine> {
     let found: TrafficLine[] = []
-    await until(`a line with ${where} ${values.join(' ')}`, async () => {
-      found = this.lines(where, ...values)
+    let openedMs = Number.POSITIVE_INFINITY
+    await until(`a line with ${where} ${values.join(' ')}`, () => {
+      const lines = this.lines(where, ...values)
+      const ended = lines.filter(({ event }) => event !== 'opened')
+      if (lines.length > 0) openedMs = Math.min(openedMs, performance.now())
+      const patient = !where.includes('event') && performance.now() < openedMs + END_MS
+      found = ended.length > 0 || patient ? ended : lines
       return found.length > 0
     })
     if (found.length > 1) throw new Error(`${found.length} lines, expected one: ${where}`)
     return found[0]!
   }
 }
+
+/** How long an exchange that has been opened is given to end, before it counts as one that stays open. */
+const END_MS = 1_500
 
 export interface Output {
   readonly code: number | null
