@@ -36,10 +36,12 @@ function machine() {
 
 async function runAndKeep(name: string, small: boolean): Promise<void> {
   const { question, run } = await loadBench(name)
+  // Before the bench pins this process to a core.
+  const found = machine()
   const loadBefore = loadavg()[0]!
   const date = new Date().toISOString().slice(0, 10)
   const result: BenchResult = await run({ small })
-  const report: Report = { name, question, date, machine: machine(), loadBefore, result }
+  const report: Report = { name, question, date, machine: found, loadBefore, result }
   const markdown = markdownOf(report)
   process.stdout.write(`${markdown}\n`)
   if (small) return
