@@ -23,13 +23,26 @@ function make(number: number) {
   return batch(number, ...records)
 }
 
+/** Prints at once, so that a kill cannot take the line along; waits where the reader is behind. */
+function say(line: string): void {
+  for (;;) {
+    try {
+      writeSync(1, line)
+      return
+    } catch (error) {
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN') throw error
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1)
+    }
+  }
+}
+
 function run(state: string, name: string): void {
   const sender = new WriterThread(state).connect({ run: name, thread: 0 })
   let next = 1
   const send = () => sender.send(make(next++))
   sender.port.on('message', (reply: RecordReply) => {
     if (reply.kind === 'failed') throw new Error(reply.why)
-    writeSync(1, `${reply.number}\n`)
+    say(`${reply.number}\n`)
     send()
   })
   for (let i = 0; i < WINDOW; i++) send()
