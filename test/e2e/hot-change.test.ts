@@ -32,7 +32,10 @@ describe('two hundred tunnels with traffic on each', () => {
   async function unharmed(): Promise<void> {
     await tunnels.move()
     expect(tunnels.faults).toEqual([])
-    expect((await town.sluss.status()).counters.tunnelsOpen).toBe(TUNNELS)
+    // Threads tell their counters once a second.
+    await until('all of them are counted', async () => {
+      return (await town.sluss.status()).counters.tunnelsOpen === TUNNELS
+    })
   }
 
   it.each<Writing>(['in place', 'renamed over', 'recreated'])(
