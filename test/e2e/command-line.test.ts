@@ -21,6 +21,15 @@ describe('the launcher', () => {
   })
   afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
+  /** The launcher and its runtime's finder in a folder of their own, as before `npm ci`. */
+  function install(home: string): void {
+    mkdirSync(join(home, 'bin'), { recursive: true })
+    for (const name of ['sluss', join('bin', 'node')]) {
+      copyFileSync(join(dirname(LAUNCHER), name), join(home, name))
+      chmodSync(join(home, name), 0o755)
+    }
+  }
+
   it('works through a link, from any folder', async () => {
     const link = join(folder, 'sluss')
     symlinkSync(LAUNCHER, link)
@@ -34,9 +43,8 @@ describe('the launcher', () => {
 
   it('gives names threads enough that a silent name server does not stop the others', async () => {
     const home = join(folder, 'threads')
-    const node = join(home, 'node_modules', '.bin', 'node')
-    mkdirSync(dirname(node), { recursive: true })
-    copyFileSync(LAUNCHER, join(home, 'sluss'))
+    const node = join(home, 'bin', 'node')
+    install(home)
     writeFileSync(node, '#!/bin/sh\necho "$UV_THREADPOOL_SIZE"\n')
     for (const file of [node, join(home, 'sluss')]) chmodSync(file, 0o755)
     const run = (env: Record<string, string>) => runCommand(join(home, 'sluss'), [], '', env)
@@ -46,13 +54,12 @@ describe('the launcher', () => {
 
   it('says what to do where npm ci has not been run', async () => {
     const bare = join(folder, 'a folder with blanks')
-    mkdirSync(bare)
-    copyFileSync(LAUNCHER, join(bare, 'sluss'))
-    chmodSync(join(bare, 'sluss'), 0o755)
+    install(bare)
+    const node = `${bare}/node_modules/node-linux-${process.arch}/bin/node`
     expect(await runCommand(join(bare, 'sluss'), ['check'])).toEqual({
       code: 2,
       stdout: '',
-      stderr: `sluss: ${bare}/node_modules/.bin/node is missing. Run 'npm ci' in ${bare} first.\n`,
+      stderr: `sluss: ${node} is missing. Run 'npm ci' in ${bare} first.\n`,
     })
   })
 })
