@@ -3,8 +3,10 @@
  * of lines need: lines that are already in normal form are read here, all others by formats.ts.
  * Never: throws, drops a line without counting it, or differs from formats.ts in what a line means.
  */
+
+import type { Network } from '../policy/address.ts'
 import { LABEL_LENGTH_MAX } from '../policy/host.ts'
-import type { ListEntry } from '../policy/source.ts'
+import type { ListEntry, ListFormat } from '../policy/source.ts'
 import { type Reading, readEntry, readLine } from './formats.ts'
 import { DOT, isDigit, NAME_BYTES_MAX } from './layout.ts'
 import { type Rejection, Rejections } from './rejection.ts'
@@ -12,8 +14,8 @@ import { type Rejection, Rejections } from './rejection.ts'
 /** A line longer than this is not decoded: no host, comment aside, comes near. */
 export const LINE_BYTES_MAX = 4_096
 
-/** What a list holds. The names of all entries lie in one buffer: a length byte, then the name. */
-export interface ParsedLines {
+/** Names in one buffer: a length byte, then the name. */
+export interface NameList {
   readonly names: Uint8Array
   /** Line of each name, in the same order; its length is the number of names. */
   readonly nameLines: Uint32Array
@@ -22,6 +24,26 @@ export interface ParsedLines {
    * label.
    */
   readonly nodesMax: number
+}
+
+/** A network of addresses that a list names (CIDR); a lone address is a name. */
+export interface ListedNetwork {
+  readonly network: Network
+  /** 1-based. */
+  readonly line: number
+  /** The list frees it instead of listing it. */
+  readonly exception: boolean
+}
+
+/** What a list holds: the names it lists, those it frees (`@@`), and its networks. */
+export interface ParsedLines extends NameList {
+  readonly exceptions: NameList
+  readonly networks: readonly ListedNetwork[]
+  readonly format: ListFormat
+  /** Of the text, unpacked. */
+  readonly bytes: number
+  /** Of what was read, as it lay on disk, in hex; empty for entries that stand in another file. */
+  readonly sha256: string
   /** Lines of the file, or entries given. */
   readonly lines: number
   /** Lines that are neither blank nor comment. */
@@ -99,6 +121,11 @@ export class LineParser {
   finish(): ParsedLines {
     return {
       ...this.#names.finish(),
+      exceptions: new Names(0).finish(),
+      networks: [],
+      format: 'domains',
+      bytes: 0,
+      sha256: '',
       lines: this.#lines,
       contentLines: this.#contentLines,
       rejectedCount: this.#rejections.total,
@@ -164,7 +191,7 @@ class Names {
     this.#lines[this.#count++] = line
   }
 
-  finish(): Pick<ParsedLines, 'names' | 'nameLines' | 'nodesMax'> {
+  finish(): NameList {
     return {
       names: this.#bytes.subarray(0, this.#used),
       nameLines: this.#lines.subarray(0, this.#count),

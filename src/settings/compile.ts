@@ -5,6 +5,7 @@
  */
 import { relative } from 'node:path'
 import type { Category, Exemption, ListSource, Platform, Policy } from '../policy/index.ts'
+import { plainSource } from '../policy/index.ts'
 import type { PlatformDefinition } from './platforms.ts'
 import type { CategorySettings, Settings } from './schema.ts'
 
@@ -67,31 +68,27 @@ export function listSources(
   platforms: readonly PlatformDefinition[],
   folder = '/',
 ): ListSource[] {
-  const ofFile = (file: string, target: ListSource['target']): ListSource => ({
-    name: nameIn(folder, file),
-    target,
-    file,
-    entries: null,
-  })
+  const ofFile = (file: string, target: ListSource['target']): ListSource =>
+    plainSource({ name: nameIn(folder, file), target, file, entries: null })
   const categories = Object.values(settings.categories).flatMap(({ lists }, bit) =>
     lists.map((file) => ofFile(file, { kind: 'category', bit })),
   )
   const file = nameIn(folder, settings.platforms ?? 'platforms.yaml')
   const named = platforms.flatMap(({ name, bit, domains, background }): ListSource[] => {
     // A background host belongs to its platform, so that the record says whose it was.
-    const own: ListSource = {
+    const own = plainSource({
       name: `${file}: ${name}`,
       target: { kind: 'platform', bit },
       file: null,
       entries: [...domains, ...background],
-    }
+    })
     if (background.length === 0) return [own]
-    const quiet: ListSource = {
+    const quiet = plainSource({
       name: `${file}: ${name} (background)`,
       target: { kind: 'background', bit },
       file: null,
       entries: background,
-    }
+    })
     return [own, quiet]
   })
   const never = settings.neverBlock.map((path) => ofFile(path, { kind: 'neverBlock' }))

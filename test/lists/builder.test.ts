@@ -10,7 +10,7 @@ import { locate } from '../../src/lists/locate.ts'
 import { Lookup } from '../../src/lists/lookup.ts'
 import { verifyImage } from '../../src/lists/verify.ts'
 import { noLabels } from '../../src/policy/policy.ts'
-import type { ListSource } from '../../src/policy/source.ts'
+import { type ListSource, plainSource } from '../../src/policy/source.ts'
 import { porn } from './images.ts'
 
 const folder = mkdtempSync(join(tmpdir(), 'sluss-lists-'))
@@ -19,16 +19,16 @@ afterAll(() => rmSync(folder, { recursive: true }))
 function fileOf(name: string, content: string | Uint8Array): ListSource {
   const file = join(folder, name)
   writeFileSync(file, content)
-  return { name: `lists/${name}`, target: porn, file, entries: null }
+  return plainSource({ name: `lists/${name}`, target: porn, file, entries: null })
 }
 
 const good = fileOf('good.txt', '# good\nexample.com\nexample.org\n')
-const platform: ListSource = {
+const platform = plainSource({
   name: 'platforms.yaml: facebook',
   target: { kind: 'platform', bit: 2 },
   file: null,
   entries: [{ text: 'facebook.com', line: 7 }],
-}
+})
 
 describe('in a thread', () => {
   test('files and entries become one image in shared memory', async () => {

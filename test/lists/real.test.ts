@@ -9,6 +9,7 @@ import { parseLines } from '../../src/lists/lines.ts'
 import { locate } from '../../src/lists/locate.ts'
 import { Lookup } from '../../src/lists/lookup.ts'
 import { noLabels } from '../../src/policy/policy.ts'
+import { plainSource } from '../../src/policy/source.ts'
 import { porn } from './images.ts'
 
 const LISTS = new URL('../../../shared/lists/', import.meta.url)
@@ -26,7 +27,8 @@ const URLS = filesOf('ut1/', /\/urls$/)
 describe.skipIf(!present)(`${DOMAINS.length + URLS.length} published lists`, () => {
   test('all lists of domains together: next to no line is lost, and none silently', () => {
     const sources = DOMAINS.map((name) => {
-      return { name, target: porn, file: new URL(name, LISTS).pathname, entries: null }
+      const file = new URL(name, LISTS).pathname
+      return plainSource({ name, target: porn, file, entries: null })
     })
     const result = compileLists(sources)
     if (result.kind === 'failed') throw new Error(JSON.stringify(result.problems))

@@ -2,7 +2,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import type { ListSource } from '../../src/policy/index.ts'
+import { type ListSource, plainSource } from '../../src/policy/index.ts'
 import { type BuiltImage, imageOf } from '../../src/service/world.ts'
 
 let folder: string
@@ -16,7 +16,8 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 const listed = (name: string, bit: number): ListSource => {
-  return { name, target: { kind: 'category', bit }, file: join(folder, name), entries: null }
+  const file = join(folder, name)
+  return plainSource({ name, target: { kind: 'category', bit }, file, entries: null })
 }
 const write = (name: string, text: string) => writeFileSync(join(folder, name), text)
 
