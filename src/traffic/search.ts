@@ -7,7 +7,6 @@
  * is none yet, the opened one, whose ending is then `open`. Filters look at that row.
  */
 import { statSync } from 'node:fs'
-import Database from 'better-sqlite3'
 import {
   type Action,
   type Calendar,
@@ -19,7 +18,8 @@ import {
 import { describeFailure, type Failure } from './failure.ts'
 import { type DayFile, listDays } from './folder.ts'
 import type { Pseudonyms } from './pseudonym.ts'
-import { SCHEMA_VERSION, SELECT_ROW, type TrafficRow } from './schema.ts'
+import { openDay } from './reading.ts'
+import { SELECT_ROW, type TrafficRow } from './schema.ts'
 
 /** All that is given must hold. */
 export interface SearchQuery {
@@ -51,9 +51,6 @@ export interface SearchOptions {
   /** Called for each day that could not be read; the search goes on with the others. */
   readonly onFailure: (failure: Failure) => void
 }
-
-/** How long a question waits for a file that is just being opened or closed. */
-const BUSY_TIMEOUT_MS = 5_000
 
 /**
  * The rows that match, newest first: by the time of decision, then by the order of writing. Reads
@@ -108,13 +105,9 @@ function* searchDay(
   query: SearchQuery & { limit: number },
   { pseudonyms }: SearchOptions,
 ): Generator<TrafficRow> {
-  const database = new Database(path, {
-    readonly: true,
-    fileMustExist: true,
-    timeout: BUSY_TIMEOUT_MS,
-  })
+  const database = openDay(path)
+  if (database === null) return
   try {
-    if (!isReadable(database)) return
     const { where, values } = conditions(query, pseudonyms)
     // The numbers first, the rows one by one after: no transaction is open while a reader takes its
     // time, which would keep the -wal from shrinking. Records never change, so the rows stay true.
@@ -133,19 +126,6 @@ function* searchDay(
   } finally {
     database.close()
   }
-}
-
-/**
- * False for a file that the writer made and has not filled yet. Throws for one that is not ours.
- */
-function isReadable(database: Database.Database): boolean {
-  const version = database.pragma('user_version', { simple: true })
-  if (version === SCHEMA_VERSION) return true
-  const tables = database.prepare<[], number>('SELECT count(*) FROM sqlite_schema').pluck().get()
-  if (version === 0 && tables === 0) return false
-  throw new Error(
-    `has schema ${String(version)}, expected ${SCHEMA_VERSION}; a newer Sluss wrote it`,
-  )
 }
 
 interface Conditions {
