@@ -27,6 +27,11 @@ const PLATFORMS = (
   'fc2.com livejournal.com herokuapp.com weebly.com'
 ).split(' ')
 const PREFIXES = 'www m api cdn img static mail blog en media video s1 ns2 app'.split(' ')
+/** Of names: those under a hosting platform. */
+const PLATFORM_SHARE = 0.12
+/** Of hosts that are asked for: the name itself, and with one label before it; the rest has two. */
+const BARE_SHARE = 0.24
+const ONE_MORE_SHARE = 0.54
 
 export type NameSource = () => string
 
@@ -45,22 +50,29 @@ export function nameSource(random: Random): NameSource {
     return text
   }
   return () =>
-    random() < 0.125 ? `${label()}.${pick(PLATFORMS)}` : `${label()}.${SUFFIXES[suffix()]}`
+    random() < PLATFORM_SHARE ? `${label()}.${pick(PLATFORMS)}` : `${label()}.${SUFFIXES[suffix()]}`
 }
 
-/** A host as it is asked for: half of them with a label in front, some with more. */
+/** A host as it is asked for: the name itself, or with one label or two before it. */
 export function hostBelow(random: Random, name: string): string {
   const form = random()
-  if (form < 0.3) return name
+  if (form < BARE_SHARE) return name
   const prefix = PREFIXES[below(random, PREFIXES.length)]!
-  if (form < 0.8) return `${prefix}.${name}`
+  if (form < BARE_SHARE + ONE_MORE_SHARE) return `${prefix}.${name}`
   return `${prefix}${below(random, 100)}.${prefix}.${name}`
 }
 
-/** `count` different names. */
-export function distinctNames(random: Random, count: number): string[] {
+/** `count` different names, none of `others`. */
+export function distinctNames(
+  random: Random,
+  count: number,
+  others: ReadonlySet<string> = new Set(),
+): string[] {
   const next = nameSource(random)
   const names = new Set<string>()
-  while (names.size < count) names.add(next())
+  while (names.size < count) {
+    const name = next()
+    if (!others.has(name)) names.add(name)
+  }
   return [...names]
 }

@@ -13,6 +13,7 @@
  * seconds and throw where two contenders disagree; what it measures then is worth nothing.
  */
 import assert from 'node:assert/strict'
+import type { Plot } from './plot.ts'
 
 export interface BenchOptions {
   /** True in the tests: little input, one round, all assertions. */
@@ -30,6 +31,17 @@ export interface BenchResult {
   readonly facts: readonly Fact[]
   /** What a reader must know to judge the figures: inputs, where the load ran. */
   readonly notes: readonly string[]
+  /** Figures in rows and columns: how something grows, what several things take. */
+  readonly tables?: readonly Table[]
+  /** Kept as bench/results/NAME-PLOT.svg, and shown in NAME.md. */
+  readonly plots?: readonly Plot[]
+}
+
+export interface Table {
+  readonly title: string
+  readonly header: readonly string[]
+  /** As many cells as the header. */
+  readonly rows: readonly (readonly (string | number)[])[]
 }
 
 export interface Fact {

@@ -2,7 +2,7 @@
  * Owns: what a forwarded request and a tunnel cost, beside a proxy as Node programs are usually written.
  * Never: measures the load: that runs on another core.
  */
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type BenchOptions, type BenchResult, type Comparison, compare } from './measure.ts'
@@ -16,6 +16,7 @@ import {
   pinSelf,
   startProgram,
 } from './stand/processes.ts'
+import { shippedLists, startSluss } from './stand/sluss.ts'
 
 export const question =
   'What does a forwarded GET (1 KiB, keep-alive) and a CONNECT + GET + close cost through the whole of ' +
@@ -33,8 +34,8 @@ type Load = (target: Target, durationMs: number) => Promise<number>
 export async function run({ small }: BenchOptions): Promise<BenchResult> {
   const folder = mkdtempSync(join(tmpdir(), 'sluss-bench-'))
   const programs: Program[] = []
-  const start = async (core: number, file: string, args: readonly string[] = []) => {
-    const program = await startProgram(core, pathOf(file), args)
+  const start = async (core: number, file: string) => {
+    const program = await startProgram(core, pathOf(file), [])
     programs.push(program)
     return program
   }
@@ -43,13 +44,21 @@ export async function run({ small }: BenchOptions): Promise<BenchResult> {
     const origin = await start(LOAD_CORE, 'bench/stand/origin.ts')
     const originPort = Number(origin.ready.split(' ')[1])
     const baseline = await start(MEASURED_CORE, 'bench/stand/http-proxy.ts')
-    const sluss = await start(MEASURED_CORE, 'src/cli/main.ts', startArguments(folder, originPort))
-    const peer = (name: string, program: Program, port: string | undefined): Peer => {
-      return { name, program, target: { proxyPort: Number(port), originPort } }
-    }
-    const peers = [
-      peer('http-proxy-3', baseline, baseline.ready.split(' ')[1]),
-      peer('Sluss', sluss, /proxy=\S+:(\d+)/.exec(sluss.ready)?.[1]),
+    const lists = shippedLists()
+    const sluss = await startSluss({ folder, cores: MEASURED_CORE, originPort, lists })
+    programs.push(sluss.program)
+    const baselinePort = Number(baseline.ready.split(' ')[1])
+    const peers: Peer[] = [
+      {
+        name: 'http-proxy-3',
+        program: baseline,
+        target: { proxyPort: baselinePort, originPort },
+      },
+      {
+        name: 'Sluss',
+        program: sluss.program,
+        target: { proxyPort: sluss.proxyPort, originPort },
+      },
     ]
     const comparisons = [
       ...(await measure('forwarded GET', 'GETs', peers, forwardedGets, small)),
@@ -102,29 +111,4 @@ async function measure(
     contenders: peers.map(({ name }) => ({ name, round: () => rates.get(name)!.shift()! })),
   })
   return [cpu, rate]
-}
-
-/** A Sluss with the shipped lists and platforms, one proxy thread, and loopback allowed. */
-function startArguments(folder: string, originPort: number): string[] {
-  const config = join(folder, 'sluss.yaml')
-  mkdirSync(join(folder, 'state'))
-  const list = (name: string) => JSON.stringify(pathOf(`config/lists/${name}.txt`))
-  const settings = `version: 1
-state: state
-listen: { proxy: 127.0.0.1:0 }
-threads: 1
-zones: [{ name: local, networks: [127.0.0.0/8], identify: address }]
-categories:
-  porn: { action: block, lists: [${list('porn')}] }
-  racism: { action: block, lists: [${list('racism')}] }
-  gambling: { action: block, lists: [${list('gambling')}] }
-  evasion: { action: block, lists: [${list('evasion')}] }
-  social: { action: quota, minutes: 60, platforms: all }
-platforms: ${JSON.stringify(pathOf('config/platforms.yaml'))}
-neverBlock: ${list('never-block')}
-ports: { connect: [${originPort}], http: [${originPort}] }
-addresses: { allow: [127.0.0.0/8] }
-`
-  writeFileSync(config, settings)
-  return ['start', '--config', config]
 }

@@ -2,7 +2,8 @@
  * Owns: the readable account of a bench: Markdown that prints well on a terminal too.
  * Never: measures or writes.
  */
-import type { BenchResult, Comparison, Fact } from './measure.ts'
+import type { BenchResult, Comparison, Fact, Table } from './measure.ts'
+import type { Plot } from './plot.ts'
 
 export interface Report {
   readonly name: string
@@ -19,17 +20,31 @@ export interface Report {
 }
 
 export function markdownOf({ name, question, date, machine, loadBefore, result }: Report): string {
-  const { comparisons, facts, notes } = result
+  const { comparisons, facts, notes, tables = [], plots = [] } = result
   return [
     `# ${name}`,
     question,
     `${date} · ${machine.processor} · ${machine.cores} cores · Node ${machine.node} · load before ${loadBefore.toFixed(2)}`,
     ...comparisons.flatMap(comparisonLines),
+    ...tables.flatMap(tableLines),
+    ...plots.map((plot) => `![${plot.title}](${plotFile(name, plot)})`),
     ...(facts.length > 0 ? ['## Facts', factsTable(facts)] : []),
     ...(notes.length > 0 ? ['## Notes', notes.map((note) => `- ${note}`).join('\n')] : []),
   ]
     .join('\n\n')
     .concat('\n')
+}
+
+/** The file that a plot is kept in, beside the account. */
+export function plotFile(bench: string, { name }: Plot): string {
+  return `${bench}-${name}.svg`
+}
+
+function tableLines({ title, header, rows }: Table): string[] {
+  const cells = rows.map((row) =>
+    row.map((cell) => (typeof cell === 'string' ? cell : figure(cell))),
+  )
+  return [`## ${title}`, tableOf([header, ...cells])]
 }
 
 function comparisonLines({ title, unit, better, rounds, rows }: Comparison): string[] {

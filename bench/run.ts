@@ -1,6 +1,6 @@
 /**
  * Owns: `npm run bench [NAME] [-- --small]`: runs one bench or all, prints what they found, and
- * keeps it in bench/results/NAME.json and NAME.md. Small runs check the benches, not the speed;
+ * keeps it in bench/results/NAME.json and NAME.md, its plots as NAME-PLOT.svg. Small runs check the benches, not the speed;
  * they are not kept.
  * Never: measures; each bench does, by measure.ts.
  */
@@ -8,7 +8,8 @@ import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
 import type { Bench, BenchResult } from './measure.ts'
-import { markdownOf, type Report } from './report.ts'
+import { svgOf } from './plot.ts'
+import { markdownOf, plotFile, type Report } from './report.ts'
 
 const FOLDER = new URL('./', import.meta.url)
 const RESULTS = new URL('results/', FOLDER)
@@ -48,6 +49,9 @@ async function runAndKeep(name: string, small: boolean): Promise<void> {
   mkdirSync(RESULTS, { recursive: true })
   writeFileSync(new URL(`${name}.json`, RESULTS), `${JSON.stringify(report, null, 2)}\n`)
   writeFileSync(new URL(`${name}.md`, RESULTS), markdown)
+  for (const plot of result.plots ?? []) {
+    writeFileSync(new URL(plotFile(name, plot), RESULTS), svgOf(plot))
+  }
 }
 
 async function main(): Promise<void> {

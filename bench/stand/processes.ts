@@ -11,6 +11,9 @@ import { fileURLToPath } from 'node:url'
 export const MEASURED_CORE = 0
 export const LOAD_CORE = availableParallelism() - 1
 
+/** One core, or several as `taskset -c` has them: `0,1`. */
+export type Cores = number | string
+
 const TICK_MS = 1_000 / Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }))
 
 export interface Program {
@@ -20,13 +23,13 @@ export interface Program {
   stop(): Promise<void>
 }
 
-/** Starts a TypeScript file of ours on `core`; resolves with the first line it prints that says ready. */
+/** Starts a TypeScript file of ours on `cores`; resolves with the first line it prints that says ready. */
 export function startProgram(
-  core: number,
+  cores: Cores,
   file: string,
   args: readonly string[],
 ): Promise<Program> {
-  const words = ['-c', String(core), process.execPath, file, ...args]
+  const words = ['-c', String(cores), process.execPath, file, ...args]
   const child = spawn('taskset', words, { stdio: ['ignore', 'pipe', 'pipe'] })
   let errors = ''
   child.stderr.setEncoding('utf8').on('data', (text: string) => {
@@ -64,6 +67,14 @@ export function cpuUs({ process: { pid } }: Program): number {
   // After the name, which may hold anything, in brackets: field 3 is the state, 14 and 15 the times.
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
   return (Number(fields[11]) + Number(fields[12])) * TICK_MS * 1_000
+}
+
+/** Resident memory of a process: now, and the most there was. */
+export function rssBytes({ process: { pid } }: Program): { now: number; peak: number } {
+  const status = readFileSync(`/proc/${pid}/status`, 'utf8')
+  const kibOf = (name: string) =>
+    Number(new RegExp(`^${name}:\\s+(\\d+) kB$`, 'm').exec(status)?.[1])
+  return { now: kibOf('VmRSS') * 1_024, peak: kibOf('VmHWM') * 1_024 }
 }
 
 export function pathOf(file: string): string {

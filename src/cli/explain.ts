@@ -30,7 +30,8 @@ import {
   zoneOf,
 } from '../policy/index.ts'
 import type { Configuration } from '../service/configuration.ts'
-import { imageOf } from '../service/world.ts'
+import { imageOf } from '../service/image.ts'
+import { ImageStore } from '../service/image-store.ts'
 import { quoteValue } from '../settings/problems.ts'
 import {
   endWithProblems,
@@ -82,7 +83,10 @@ async function explainHost(text: string, options: ExplainOptions, command: Comma
   const asked = parseAsked(text)
   const atMs = parseAt(options.at, policy)
   const asker = askerOf(options, policy, configuration)
-  const image = await imageOf(configuration.sources, null)
+  const image = await imageOf(
+    configuration.sources,
+    new ImageStore(configuration.settings.state, null),
+  )
   if (!image.ok) return endWithProblems(image.problems)
   const buffer = image.built.image
   const labels = noLabels()

@@ -9,6 +9,7 @@ import * as check from './check.ts'
 import { DEFAULT_CONFIG, fail } from './context.ts'
 import * as exempt from './exempt.ts'
 import * as explain from './explain.ts'
+import * as lists from './lists.ts'
 import * as log from './log.ts'
 import * as quota from './quota.ts'
 import * as start from './start.ts'
@@ -36,7 +37,7 @@ export function createProgram(): Command {
     .configureOutput({ outputError: (text, write) => write(text.replace(/[^\n]+/g, printable)) })
     // Bad words on the command line are bad input: 2, like a broken settings file.
     .exitOverride((error) => process.exit(error.exitCode === 0 ? 0 : 2))
-  for (const command of [start, check, explain, exempt, quota, log, user, status]) {
+  for (const command of [start, check, explain, lists, exempt, quota, log, user, status]) {
     command.register(program)
   }
   return program

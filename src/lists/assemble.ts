@@ -2,76 +2,110 @@
  * Owns: from nodes to the bytes of an image, section by section as layout.ts says.
  * Never: decides what is listed.
  */
+import { sealImage } from './checksum.ts'
+import { Endings } from './endings.ts'
+import { encodeReport } from './image-report.ts'
 import {
   ARENA_FIRST_BUCKET,
-  align,
+  BUCKETS_MIN,
   bucketOf,
+  bucketShift,
+  endingBytes,
   filterBits,
   HEADER,
   HEADER_BYTES,
   IMAGE_BYTES_MAX,
   IMAGE_FORMAT_VERSION,
   type ImageView,
-  type ListRow,
+  INTERVAL_WORDS,
+  KEY_BYTES,
   MAGIC_FIRST,
   MAGIC_SECOND,
-  MASK_WORDS,
+  NODE_ENDING_BYTE,
   NODE_MASK_BYTE,
   NODE_NAME_BYTE,
-  NODES_PER_BUCKET,
+  NODES_PER_BUCKET_MAX,
   openImage,
+  SECTIONS,
+  sectionOffsets,
   VARINT_BITS,
   VARINT_MORE,
 } from './layout.ts'
-import { NONE, type Nodes } from './nodes.ts'
-import { checksumOf } from './verify.ts'
+import type { Masks, SourceKind } from './masks.ts'
+import { type KindNetwork, networkWords } from './networks.ts'
+import {
+  NODE_LENGTH,
+  NODE_MASK,
+  NODE_MIXED,
+  NODE_START,
+  NODE_WORDS,
+  NONE,
+  type Nodes,
+} from './nodes.ts'
+import type { BuildReport } from './report.ts'
 
-/** A line number of 32 bits needs at most five bytes. */
-const VARINT_LIMITS = [2 ** 7, 2 ** 14, 2 ** 21, 2 ** 28]
+/** Numbers above are written by division: JavaScript's shifts end at 32 bits. */
+const SHIFTABLE_MAX = 2 ** 31 - 1
+/** Nodes between two words of progress. */
+const PROGRESS_NODES = 100_000
+
+export interface ImageParts {
+  readonly nodes: Nodes
+  readonly masks: Masks
+  readonly kinds: readonly SourceKind[]
+  readonly intervals: Int32Array
+  readonly networks: readonly KindNetwork[]
+  readonly report: Pick<BuildReport, 'lists' | 'caught'>
+  /** 64 hex digits, or empty. */
+  readonly key: string
+  /** Listed hosts. */
+  readonly domains: number
+  readonly elapsedMs: () => number
+  /** Told now and then what share of the nodes is laid out. */
+  readonly onNodes: (share: number) => void
+}
 
 /** The image, or null where it would be larger than IMAGE_BYTES_MAX. */
-export function assemble(
-  nodes: Nodes,
-  masks: Int32Array,
-  rows: readonly ListRow[],
-): SharedArrayBuffer | null {
-  const plan = planArena(nodes)
-  const lists = new TextEncoder().encode(JSON.stringify(rows))
-  const buckets = plan.nodeOffsets.length
+export function assemble(parts: ImageParts): SharedArrayBuffer | null {
+  const { nodes, kinds } = parts
+  const endings = new Endings(nodes)
+  const plan = planArena(nodes, kinds.length, endings)
+  const masks = parts.masks.words()
+  const networks = networkWords(parts.networks)
+  const report = encodeReport(kinds, parts.report)
   const header = new Int32Array(HEADER_BYTES / 4)
-  let end = HEADER_BYTES
-  const section = (field: number, bytes: number) => {
-    header[field] = align(end)
-    end = align(end) + bytes
-  }
-  section(HEADER.filterOffset, buckets * 4)
-  section(HEADER.bucketsOffset, buckets * 4)
-  section(HEADER.arenaOffset, plan.arenaBytes)
-  section(HEADER.masksOffset, masks.length * 4)
-  section(HEADER.listsOffset, lists.length)
-  const totalBytes = align(end)
-  if (totalBytes > IMAGE_BYTES_MAX) return null
   header[HEADER.magicFirst] = MAGIC_FIRST
   header[HEADER.magicSecond] = MAGIC_SECOND
   header[HEADER.version] = IMAGE_FORMAT_VERSION
-  header[HEADER.totalBytes] = totalBytes
-  header[HEADER.buckets] = buckets
+  header[HEADER.buckets] = plan.nodeOffsets.length
   header[HEADER.arenaBytes] = plan.arenaBytes
-  header[HEADER.masks] = masks.length / MASK_WORDS
-  header[HEADER.listsBytes] = lists.length
+  header[HEADER.endings] = endings.words.length
+  header[HEADER.masks] = parts.masks.count
+  header[HEADER.intervals] = parts.intervals.length / INTERVAL_WORDS
+  header[HEADER.networks] = parts.networks.length
+  header[HEADER.reportBytes] = report.length
   header[HEADER.nodes] = nodes.count
-  header[HEADER.domains] = nodes.listed
+  header[HEADER.domains] = parts.domains
   header[HEADER.oneLabelNames] = nodes.oneLabelNames
+  header[HEADER.kinds] = kinds.length
+  const totalBytes = sectionOffsets(header)?.[SECTIONS.length] ?? Number.POSITIVE_INFINITY
+  if (plan.arenaBytes > IMAGE_BYTES_MAX || totalBytes > IMAGE_BYTES_MAX) return null
+  header[HEADER.totalBytes] = totalBytes
 
   const buffer = new SharedArrayBuffer(totalBytes)
   new Int32Array(buffer).set(header)
   const image = openImage(buffer)
   if (typeof image === 'string') throw new Error(`the image just laid out is refused: ${image}`)
   image.buckets.set(plan.nodeOffsets)
-  writeNodes(image, nodes, plan)
+  image.endings.set(endings.words)
   image.masks.set(masks)
-  image.lists.set(lists)
-  new Uint8Array(buffer, HEADER.checksum * 4).set(checksumOf(buffer))
+  image.intervals.set(parts.intervals)
+  image.networks.set(networks)
+  image.report.set(report)
+  writeNodes(image, parts, endings, plan)
+  new Uint8Array(buffer, HEADER.key * 4, KEY_BYTES).set(Buffer.from(parts.key, 'hex'))
+  image.header[HEADER.buildMs] = Math.round(parts.elapsedMs())
+  sealImage(buffer)
   return buffer
 }
 
@@ -82,17 +116,21 @@ interface ArenaPlan {
   readonly arenaBytes: number
 }
 
-function planArena(nodes: Nodes): ArenaPlan {
-  const buckets = Math.ceil(nodes.count / NODES_PER_BUCKET) + 1
+function planArena(nodes: Nodes, kinds: number, endings: Endings): ArenaPlan {
+  let buckets = BUCKETS_MIN
+  while (nodes.count / buckets > NODES_PER_BUCKET_MAX) buckets *= 2
+  const shift = bucketShift(buckets)
   // First the bytes of each, then where they begin.
   const nodeOffsets = new Uint32Array(buckets)
   const sourceOffsets = new Uint32Array(buckets)
+  const { words } = nodes
   for (let node = 1; node <= nodes.count; node++) {
-    const bucket = bucketOf(nodes.mixed[node]!, buckets)
-    nodeOffsets[bucket]! += NODE_NAME_BYTE + nodes.length[node]!
-    for (let source = nodes.source[node]!; source !== NONE; source = nodes.sourceNext[source]!) {
-      sourceOffsets[bucket]! +=
-        varintBytes(nodes.sourceList[source]! * 2) + varintBytes(nodes.sourceLine[source]!)
+    const word = node * NODE_WORDS
+    const bucket = bucketOf(words[word + NODE_MIXED]!, shift)
+    const length = words[word + NODE_LENGTH]! & 0xff
+    nodeOffsets[bucket]! += NODE_NAME_BYTE + length - endingBytes(endings.of(node))
+    for (let source = nodes.sourceOf(node); source !== NONE; source = nodes.sourceNext[source]!) {
+      sourceOffsets[bucket]! += varintBytes(sourceNumber(nodes, source, kinds))
     }
   }
   // A double, since the sum may pass what the offsets hold: then the caller refuses the image.
@@ -109,48 +147,60 @@ function planArena(nodes: Nodes): ArenaPlan {
 }
 
 /** Fills arena and filter; the plan's offsets move on as it goes. */
-function writeNodes({ arena, filter }: ImageView, nodes: Nodes, plan: ArenaPlan): void {
-  const { nodeOffsets, sourceOffsets } = plan
+function writeNodes(
+  { arena, filter }: ImageView,
+  { nodes, kinds, onNodes }: ImageParts,
+  endings: Endings,
+  { nodeOffsets, sourceOffsets }: ArenaPlan,
+): void {
+  const shift = bucketShift(filter.length)
+  const { words } = nodes
   for (let node = 1; node <= nodes.count; node++) {
-    const mixed = nodes.mixed[node]!
-    const bucket = bucketOf(mixed, filter.length)
-    filter[bucket] = filter[bucket]! | filterBits(mixed)
+    const word = node * NODE_WORDS
+    const mixed = words[word + NODE_MIXED]!
+    const bucket = bucketOf(mixed, shift)
+    filter[bucket]! |= filterBits(mixed)
     const offset = nodeOffsets[bucket]!
-    const length = nodes.length[node]!
-    const mask = nodes.mask[node]!
+    const length = words[word + NODE_LENGTH]! & 0xff
+    const mask = words[word + NODE_MASK]!
     arena[offset] = length
     arena[offset + NODE_MASK_BYTE] = mask & 0xff
     arena[offset + NODE_MASK_BYTE + 1] = mask >>> 8
+    const ending = endings.of(node)
+    arena[offset + NODE_ENDING_BYTE] = ending
     const names = nodes.namesOf(node)
-    let from = nodes.start[node]!
-    const end = offset + NODE_NAME_BYTE + length
+    let from = words[word + NODE_START]!
+    const end = offset + NODE_NAME_BYTE + length - endingBytes(ending)
     for (let at = offset + NODE_NAME_BYTE; at < end; at++) arena[at] = names[from++]!
     nodeOffsets[bucket] = end
-    sourceOffsets[bucket] = writeSources(arena, sourceOffsets[bucket]!, nodes, node)
+    let at = sourceOffsets[bucket]!
+    for (let source = nodes.sourceOf(node); source !== NONE; source = nodes.sourceNext[source]!) {
+      at = writeVarint(arena, at, sourceNumber(nodes, source, kinds.length))
+    }
+    sourceOffsets[bucket] = at
+    if (node % PROGRESS_NODES === 0) onNodes(node / nodes.count)
   }
+  onNodes(1)
 }
 
-/** Returns where they end. */
-function writeSources(arena: Uint8Array, offset: number, nodes: Nodes, node: number): number {
-  let at = offset
-  for (let source = nodes.source[node]!; source !== NONE; ) {
-    const next = nodes.sourceNext[source]!
-    at = writeVarint(arena, at, nodes.sourceList[source]! * 2 + (next === NONE ? 0 : 1))
-    at = writeVarint(arena, at, nodes.sourceLine[source]!)
-    source = next
-  }
-  return at
+function sourceNumber(nodes: Nodes, source: number, kinds: number): number {
+  const more = nodes.sourceNext[source] === NONE ? 0 : 1
+  return (nodes.sourceLine[source]! * kinds + nodes.sourceKind[source]!) * 2 + more
 }
 
 function varintBytes(value: number): number {
   let bytes = 1
-  for (const limit of VARINT_LIMITS) if (value >= limit) bytes++
+  for (let limit = VARINT_MORE; value >= limit; limit *= VARINT_MORE) bytes++
   return bytes
 }
 
 function writeVarint(arena: Uint8Array, offset: number, value: number): number {
   let at = offset
   let rest = value
+  while (rest > SHIFTABLE_MAX) {
+    arena[at++] = (rest % VARINT_MORE) | VARINT_MORE
+    rest = Math.floor(rest / VARINT_MORE)
+  }
   while (rest >= VARINT_MORE) {
     arena[at++] = (rest & (VARINT_MORE - 1)) | VARINT_MORE
     rest >>>= VARINT_BITS

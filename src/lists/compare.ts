@@ -3,71 +3,102 @@
  * catch or free.
  * Never: judges whether that is right; people do, before they accept it.
  */
+import { formatAddress } from '../policy/address.ts'
 import { type Labels, noLabels } from '../policy/policy.ts'
-import type { NameList, ParsedLines } from './lines.ts'
-import { Lookup } from './lookup.ts'
+import { openedImage } from './image-report.ts'
+import {
+  hashWords,
+  type ImageView,
+  maskOf,
+  NAME_WORDS_MAX,
+  NETWORK_WORDS,
+  NODE_MASK_BITS,
+  readWords,
+} from './layout.ts'
 
-export interface Comparison {
-  /** All lists as they are in force. */
+import { findNode, Lookup } from './lookup.ts'
+import { forEachName } from './walk.ts'
+
+/** All lists as they are in force, and as they would be. */
+export interface ImagePair {
   readonly before: SharedArrayBuffer
-  /** All lists as they would be. */
   readonly after: SharedArrayBuffer
 }
 
-/** The labels that a name or host gains and loses, as bits; never-block apart. */
-export interface Change {
-  readonly name: string
-  readonly caught: Gain
-  readonly freed: Gain
-}
-
+/** Labels as bits: categories and platforms; and never-block. */
 export interface Gain {
   readonly categories: number
   readonly platforms: number
   readonly neverBlock: boolean
 }
 
+/** The labels that a host gains and loses. */
+export interface Change {
+  readonly host: string
+  readonly caught: Gain
+  readonly freed: Gain
+}
+
 export interface NameChanges {
-  /** Different names that gain or lose a label. */
+  /** Different names that gain, and that lose, a label. A network counts by its first address. */
   readonly caught: number
   readonly freed: number
-  /** The first `kept` of both, in the order of the lists. */
+  /** Some of both, in no order that means anything. */
   readonly first: readonly Change[]
 }
 
+export interface CompareOptions {
+  /** Names told, of those caught and of those freed; the rest are counted. */
+  readonly kept: number
+  /** Told now and then: buckets of both images that were gone through, of all. */
+  readonly onProgress?: (done: number, total: number) => void
+}
+
 /**
- * The names of one list, as it is (null: there was none) and as it would be, whose labels change.
- * A name that another list, or a parent of it, labels all the same does not change.
+ * The names that stand in either image and whose labels change. A name that another list, or a
+ * parent of it, labels all the same does not.
  */
 export function compareNames(
-  { before, after }: Comparison,
-  lists: { readonly before: ParsedLines | null; readonly after: ParsedLines | null },
-  kept: number,
+  { before, after }: ImagePair,
+  { kept, onProgress = () => {} }: CompareOptions,
 ): NameChanges {
   const pair = new Pair(before, after)
-  const seen = new Set<string>()
+  const images = [openedImage(after), openedImage(before)] as const
+  const total = images[0].buckets.length + images[1].buckets.length
   const first: Change[] = []
-  let caught = 0
-  let freed = 0
-  for (const list of [lists.after, lists.before]) {
-    for (const names of list === null ? [] : [list, list.exceptions]) {
-      forEachName(names, (bytes, start, end) => {
-        if (!pair.differs(bytes, start, end)) return
-        const name = latin1(bytes, start, end)
-        if (seen.has(name)) return
-        seen.add(name)
-        const change = pair.change(name)
-        if (isGain(change.caught)) caught++
-        if (isGain(change.freed)) freed++
-        if (first.length < kept) first.push(change)
-      })
-    }
+  const told = { caught: 0, freed: 0 }
+  const add = (change: Change) => {
+    const caught = isGain(change.caught)
+    if (caught) told.caught++
+    if (isGain(change.freed)) told.freed++
+    if ((caught ? told.caught : told.freed) <= kept) first.push(change)
   }
-  return { caught, freed, first }
+  const words = new Int32Array(NAME_WORDS_MAX)
+  let done = 0
+  for (const [i, image] of images.entries()) {
+    const visit = (bytes: Uint8Array, length: number, node: number) => {
+      if (!isNamed(image, node) || !pair.differs(bytes, length)) return
+      if (i === 1) {
+        // What stands in both images has been counted with the first.
+        readWords(bytes, 0, length, words)
+        const other = findNode(images[0], words, length, hashWords(words, length))
+        if (other !== 0 && isNamed(images[0], other)) return
+      }
+      add(pair.change(textOf(bytes, length)))
+    }
+    forEachName(image, { visit, onProgress: (gone) => onProgress(done + gone, total) })
+    done += image.buckets.length
+  }
+  for (const address of new Set(images.flatMap(firstAddresses))) {
+    const change = pair.change(address)
+    if (isGain(change.caught) || isGain(change.freed)) add(change)
+  }
+  onProgress(total, total)
+  return { ...told, first }
 }
 
 /** Of `hosts`, in normal form, those whose labels change. */
-export function compareHosts({ before, after }: Comparison, hosts: Iterable<string>): Change[] {
+export function compareHosts({ before, after }: ImagePair, hosts: Iterable<string>): Change[] {
   const pair = new Pair(before, after)
   const changes: Change[] = []
   for (const host of hosts) {
@@ -93,10 +124,11 @@ class Pair {
     this.#after = new Lookup(after)
   }
 
-  differs(bytes: Uint8Array, start: number, end: number): boolean {
-    const [was, is] = [this.#was, this.#is]
-    this.#before.matchBytes(bytes, start, end, was)
-    this.#after.matchBytes(bytes, start, end, is)
+  differs(bytes: Uint8Array, length: number): boolean {
+    const was = this.#was
+    const is = this.#is
+    this.#before.matchBytes(bytes, 0, length, was)
+    this.#after.matchBytes(bytes, 0, length, is)
     return (
       was.categories !== is.categories ||
       was.platforms !== is.platforms ||
@@ -104,11 +136,10 @@ class Pair {
     )
   }
 
-  change(name: string): Change {
-    const [was, is] = [this.#was, this.#is]
-    this.#before.match(name, was)
-    this.#after.match(name, is)
-    return { name, caught: beyond(is, was), freed: beyond(was, is) }
+  change(host: string): Change {
+    this.#before.match(host, this.#was)
+    this.#after.match(host, this.#is)
+    return { host, caught: beyond(this.#is, this.#was), freed: beyond(this.#was, this.#is) }
   }
 }
 
@@ -121,18 +152,21 @@ function beyond(labels: Labels, others: Labels): Gain {
   }
 }
 
-function forEachName(
-  { names, nameLines }: NameList,
-  visit: (bytes: Uint8Array, start: number, end: number) => void,
-): void {
-  let at = 0
-  for (let i = 0; i < nameLines.length; i++) {
-    const end = at + 1 + names[at]!
-    visit(names, at + 1, end)
-    at = end
-  }
+/** False for a node that is there for its children alone. */
+function isNamed(image: ImageView, node: number): boolean {
+  return (maskOf(image, node) & NODE_MASK_BITS) !== 0
 }
 
-function latin1(bytes: Uint8Array, start: number, end: number): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset + start, end - start).toString('latin1')
+/** Of each network, as text. */
+function firstAddresses({ networks }: ImageView): string[] {
+  const addresses: string[] = []
+  for (let at = 0; at < networks.length; at += NETWORK_WORDS) {
+    const word = (i: number) => networks[at + i]! >>> 0
+    addresses.push(formatAddress({ words: [word(0), word(1), word(2), word(3)] }))
+  }
+  return addresses
+}
+
+function textOf(bytes: Uint8Array, length: number): string {
+  return Buffer.from(bytes.buffer, bytes.byteOffset, length).toString('latin1')
 }

@@ -1,78 +1,122 @@
 /**
- * Owns: where in the lists a host's labels come from: which name matched, in which list, on which
- * line.
+ * Owns: where in the lists a host's labels come from: which name or network matched, in which list,
+ * on which line.
  * Never: is fast; requests ask Lookup. It reads the same image, so the two cannot disagree.
  */
-import type { LabelTarget } from '../policy/source.ts'
+import { contains, formatNetwork, type Network, parseAddress } from '../policy/address.ts'
+import type { LabelTarget, Provenance } from '../policy/source.ts'
+import { openedImage, readReport } from './image-report.ts'
 import {
   BUCKET_END,
   bucketOf,
+  bucketShift,
   DOT,
+  HEADER,
   hashName,
-  IMAGE_FAULTS,
   type ImageView,
   isLiteral,
-  type ListRow,
-  mix,
+  maskOf,
   NAME_BYTES_MAX,
+  NAME_WORDS_MAX,
+  NETWORK_KIND,
+  NETWORK_LINE,
+  NETWORK_PREFIX,
+  NETWORK_WORDS,
   NODE_MASK_BITS,
-  NODE_NAME_BYTE,
-  openImage,
-  VARINT_BITS,
+  nodeEnd,
+  readWords,
   VARINT_MORE,
 } from './layout.ts'
-import { findNode, maskOf } from './lookup.ts'
+import { findNode } from './lookup.ts'
+import type { SourceKind } from './masks.ts'
+import type { ListReport } from './report.ts'
 
 export interface Location {
-  /** The listed name: the host itself or a parent of it. */
+  /** The listed name: the host itself or a parent of it; or the network that holds it. */
   readonly domain: string
   /** The list as people know it: `lists/porn.txt`. */
   readonly list: string
   /** 1-based. Of a name that a list has several times, the first. */
   readonly line: number
   readonly target: LabelTarget
+  /** The list frees what it names here, instead of listing it. */
+  readonly frees: boolean
+  /** SHA-256 of the list in hex; empty for entries that stand in another file. */
+  readonly version: string
+  readonly provenance: Provenance
+}
+
+/** A source of a node: the kind that names it, and where. */
+export interface NodeSource {
+  readonly kind: number
+  readonly line: number
 }
 
 /**
- * Every place that lists `host` or a parent of it; the most specific name first, lists in the
- * order of the settings. Throws where the buffer is not an image.
+ * Every place that names `host` or a parent of it, or a network that holds it; the most specific
+ * first, lists in the order of the settings. Throws where the buffer is not an image.
  */
 export function locate(buffer: SharedArrayBuffer, host: string): Location[] {
-  const image = opened(buffer)
+  const image = openedImage(buffer)
   const bytes = new TextEncoder().encode(host)
   if (bytes.length === 0 || bytes.length > NAME_BYTES_MAX) return []
-  const rows = rowsOf(image)
+  const { kinds, report } = readReport(image)
   const locations: Location[] = []
+  const words = new Int32Array(NAME_WORDS_MAX)
+  readWords(bytes, 0, bytes.length, words)
   for (const start of suffixes(bytes)) {
-    const mixed = mix(hashName(bytes, start, bytes.length))
-    const node = findNode(image, bytes, start, bytes.length, mixed)
-    if (node === 0 || !isListed(image, node)) continue
+    const mixed = hashName(bytes, start, bytes.length)
+    const node = findNode(image, words, bytes.length - start, mixed)
+    if (node === 0) continue
     const domain = new TextDecoder().decode(bytes.subarray(start))
-    for (const { list, line } of sourcesOf(image, bucketOf(mixed, image.buckets.length), node)) {
-      const { name, target } = rows[list]!
-      locations.push({ domain, list: name, line, target })
+    const found = sourcesOf(image, bucketOf(mixed, bucketShift(image.buckets.length)))
+    for (const { kind, line } of found?.sources.get(node) ?? []) {
+      locations.push({ domain, line, ...ofKind(kinds[kind]!, report.lists) })
     }
+  }
+  for (const { network, kind, line } of networksAround(image, host)) {
+    locations.push({ domain: formatNetwork(network), line, ...ofKind(kinds[kind]!, report.lists) })
   }
   return locations
 }
 
-/**
- * The lists that the image was made of, with their counts. Throws where the buffer is not an
- * image.
- */
-export function listRows(buffer: SharedArrayBuffer): readonly ListRow[] {
-  return rowsOf(opened(buffer))
+export interface BucketSources {
+  /** By the node's offset in the arena, in the order of the lists. */
+  readonly sources: ReadonlyMap<number, readonly NodeSource[]>
+  /** Where the bucket ends in the arena. */
+  readonly end: number
 }
 
-function opened(buffer: SharedArrayBuffer): ImageView {
-  const image = openImage(buffer)
-  if (typeof image === 'string') throw new Error(`${IMAGE_FAULTS[image]} (${image})`)
-  return image
+/** The nodes of a bucket and their sources. Null where the bucket does not end. */
+export function sourcesOf(image: ImageView, bucket: number): BucketSources | null {
+  const { arena, header } = image
+  const kinds = header[HEADER.kinds]!
+  const sources = new Map<number, NodeSource[]>()
+  let at = image.buckets[bucket]!
+  for (; arena[at]! > BUCKET_END; at = nodeEnd(image, at)) sources.set(at, [])
+  if (arena[at] !== BUCKET_END) return null
+  at++
+  for (const [node, found] of sources) {
+    for (let more = (maskOf(image, node) & NODE_MASK_BITS) !== 0; more; ) {
+      let value = 0
+      for (let factor = 1; ; factor *= VARINT_MORE) {
+        const byte = arena[at++]
+        if (byte === undefined || factor > Number.MAX_SAFE_INTEGER) return null
+        value += (byte % VARINT_MORE) * factor
+        if (byte < VARINT_MORE) break
+      }
+      more = value % 2 === 1
+      const number = Math.floor(value / 2)
+      // The arena has the latest first.
+      found.unshift({ kind: number % kinds, line: Math.floor(number / kinds) })
+    }
+  }
+  return { sources, end: at }
 }
 
-function rowsOf(image: ImageView): ListRow[] {
-  // TextDecoder does not read shared memory; the copy is small.
-  return JSON.parse(new TextDecoder().decode(image.lists.slice())) as ListRow[]
+function ofKind({ list, frees }: SourceKind, lists: readonly ListReport[]) {
+  const { name, target, sha256, provenance } = lists[list]!
+  return { list: name, target, frees, version: sha256, provenance }
 }
 
 /** Where the host and each of its parents begin; an IP literal has no parents. */
@@ -83,38 +127,25 @@ function suffixes(bytes: Uint8Array): number[] {
   return starts
 }
 
-function isListed(image: ImageView, node: number): boolean {
-  return (maskOf(image, node) & NODE_MASK_BITS) !== 0
-}
-
-interface Source {
-  readonly list: number
+interface LocatedNetwork {
+  readonly network: Network
+  readonly kind: number
   readonly line: number
 }
 
-/** The node's sources, in the order of the lists; the arena has the latest first. */
-function sourcesOf(image: ImageView, bucket: number, wanted: number): Source[] {
-  const { arena } = image
-  const nodes: number[] = []
-  let at = image.buckets[bucket]!
-  for (; arena[at]! > BUCKET_END; at += NODE_NAME_BYTE + arena[at]!) nodes.push(at)
-  at++
-  const varint = () => {
-    let value = 0
-    for (let shift = 0; ; shift += VARINT_BITS) {
-      const byte = arena[at++] ?? 0
-      value |= (byte & (VARINT_MORE - 1)) << shift
-      if (byte < VARINT_MORE) return value >>> 0
+/** The networks that hold the address that `host` is, if it is one; the smallest first. */
+function networksAround({ networks }: ImageView, host: string): LocatedNetwork[] {
+  const address = parseAddress(host)
+  if (address === null) return []
+  const around: LocatedNetwork[] = []
+  for (let at = 0; at < networks.length; at += NETWORK_WORDS) {
+    const word = (i: number) => networks[at + i]! >>> 0
+    const network: Network = {
+      words: [word(0), word(1), word(2), word(3)],
+      prefix: word(NETWORK_PREFIX),
     }
+    if (!contains(network, address)) continue
+    around.push({ network, kind: word(NETWORK_KIND), line: word(NETWORK_LINE) })
   }
-  for (const node of nodes) {
-    const sources: Source[] = []
-    for (let more = isListed(image, node); more; ) {
-      const listAndMore = varint()
-      sources.unshift({ list: listAndMore >>> 1, line: varint() })
-      more = (listAndMore & 1) !== 0
-    }
-    if (node === wanted) return sources
-  }
-  throw new Error('the node is not in its bucket')
+  return around.sort((a, b) => b.network.prefix - a.network.prefix || a.kind - b.kind)
 }

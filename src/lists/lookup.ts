@@ -6,45 +6,70 @@
  *
  * The walk goes from the right end over label boundaries and stops at the first suffix of two
  * labels or more that is neither listed nor a parent of a listed name. For most hosts that is the
- * registrable name, and one word of the filter tells.
+ * registrable name, and one word of the filter tells. At each node what is listed is added, and then
+ * what is excepted is taken away: the more specific name has the last word.
+ *
+ * Four characters are read at a time, and dots found among them together: a jump that the processor
+ * guesses wrong costs as much as reading the whole host.
  */
 import type { Labels } from '../policy/policy.ts'
 import {
+  ADDRESS_WORDS,
   BUCKET_END,
   bucketOf,
+  bucketShift,
   DOT,
+  dotsIn,
+  endingBytes,
   FLAG_NEVER_BLOCK,
   filterBits,
   HASH_SEED,
   HEADER,
-  hashName,
   hashStep,
+  hashWords,
   IMAGE_FAULTS,
   type ImageView,
+  INTERVAL_MASK,
+  INTERVAL_WORDS,
   isDigit,
   isLiteral,
   MASK_BACKGROUND,
   MASK_CATEGORIES,
+  MASK_EXCEPTED_CATEGORIES,
+  MASK_EXCEPTED_PLATFORMS,
   MASK_FLAGS,
   MASK_PLATFORMS,
   MASK_WORDS,
+  maskOf,
   mix,
   NAME_BYTES_MAX,
+  NAME_WORDS_MAX,
   NODE_CHILD_BIT,
+  NODE_ENDING_BYTE,
   NODE_MASK_BITS,
-  NODE_MASK_BYTE,
   NODE_NAME_BYTE,
   openImage,
+  readAddress,
+  readWords,
+  restMask,
+  WORD_BYTES,
+  wordAt,
 } from './layout.ts'
 
 const ASCII_MAX = 0x7f
+/** Turned in each word, so that unsigned addresses compare as signed words. */
+const SIGN = 0x8000_0000 | 0
 
 export class Lookup {
   readonly #image: ImageView
   readonly #filter: Int32Array
+  readonly #shift: number
   readonly #hasOneLabelNames: boolean
-  /** The host of `match`, once the filter has not ruled it out. */
+  /** The host that is asked for, as layout.ts readWords has it. */
+  readonly #words = new Int32Array(NAME_WORDS_MAX)
+  /** The host of `match`, where the usual walk does not do. */
   readonly #scratch = new Uint8Array(NAME_BYTES_MAX)
+  readonly #address = new Int32Array(ADDRESS_WORDS)
 
   /**
    * Throws where the buffer is not an image or not whole: the cheap check, no byte of a list is
@@ -55,151 +80,264 @@ export class Lookup {
     if (typeof image === 'string') throw new Error(`${IMAGE_FAULTS[image]} (${image})`)
     this.#image = image
     this.#filter = image.filter
+    this.#shift = bucketShift(image.filter.length)
     this.#hasOneLabelNames = image.header[HEADER.oneLabelNames] !== 0
   }
 
   /**
-   * Sets `into` to all labels of `host` and its listed parents together; true where there are any.
-   * `host` is in normal form (policy/host.ts); another spelling is another host.
+   * Sets `into` to what the lists say of `host`: all labels of it and its listed parents together,
+   * less the exceptions; true where any is left. `host` is in normal form (policy/host.ts); another
+   * spelling is another host.
    */
   match(host: string, into: Labels): boolean {
     clear(into)
     const length = host.length
-    if (length === 0 || length > NAME_BYTES_MAX) return false
-    // The same walk as in matchBytes, on the string: most hosts end here and are never copied.
+    if (length < WORD_BYTES || this.#hasOneLabelNames || isDigit(host.charCodeAt(length - 1))) {
+      return this.#matchUnusualText(host, into)
+    }
+    if (length > NAME_BYTES_MAX) return false
+    const words = this.#words
     let hash = HASH_SEED
+    let count = 0
     let at = length
-    let char = 0
-    while (at > 0) {
-      char = host.charCodeAt(at - 1)
-      if (char === DOT) break
-      hash = hashStep(hash, char)
-      at--
+    let word = 0
+    let dots = 0
+    let chars = 0
+    let topPassed = false
+    for (;;) {
+      at -= WORD_BYTES
+      const from = at < 0 ? 0 : at
+      const a = host.charCodeAt(from)
+      const b = host.charCodeAt(from + 1)
+      const c = host.charCodeAt(from + 2)
+      const d = host.charCodeAt(from + 3)
+      chars |= a | b | c | d
+      word = a | (b << 8) | (c << 16) | (d << 24)
+      if (at < 0) word = withoutLast(word, -at)
+      dots = dotsIn(word)
+      if (dots !== 0 && !topPassed) {
+        dots = withoutHighest(dots)
+        topPassed = true
+      }
+      if (dots !== 0 || at < 0) break
+      words[count++] = word
+      hash = hashStep(hash, word)
     }
-    if (at === 0 || this.#hasOneLabelNames || isDigit(host.charCodeAt(at))) {
-      return this.#copy(host) && this.#matchUnusual(this.#scratch, 0, length, into)
-    }
-    do {
-      hash = hashStep(hash, char)
-      at--
-      if (at === 0) break
-      char = host.charCodeAt(at - 1)
-    } while (char !== DOT)
-    if (!mayBeNode(this.#filter, mix(hash))) return false
-    return this.#copy(host) && this.#descend(this.#scratch, 0, length, at, hash, into)
+    if (!topPassed) return this.#matchUnusualText(host, into)
+    if (at < 0) dots |= dotBefore(-at)
+    const left = Math.clz32(dots) >>> 3
+    const mixed = mix(hash, word & restMask(left))
+    if (!mayBeNode(this.#filter, this.#shift, mixed) || chars > ASCII_MAX) return false
+    words[count] = word
+    const size = count * WORD_BYTES + left
+    const mask = maskOfNode(this.#image, words, size, mixed)
+    applyMask(this.#image, mask & NODE_MASK_BITS, into)
+    if ((mask & NODE_CHILD_BIT) === 0 || size === length) return hasAny(into)
+    return readTextWords(host, count, words) ? this.#descend(size, length, into) : hasAny(into)
   }
 
   /** The same for the host whose text is bytes `start` to `end`. */
   matchBytes(bytes: Uint8Array, start: number, end: number, into: Labels): boolean {
     clear(into)
-    if (end <= start || end - start > NAME_BYTES_MAX) return false
-    let hash = HASH_SEED
-    let at = end
-    let byte = 0
-    while (at > start) {
-      byte = bytes[at - 1]!
-      if (byte === DOT) break
-      hash = hashStep(hash, byte)
-      at--
-    }
-    if (at === start || this.#hasOneLabelNames || isDigit(bytes[at]!)) {
+    const length = end - start
+    if (length < WORD_BYTES || this.#hasOneLabelNames || isDigit(bytes[end - 1]!)) {
       return this.#matchUnusual(bytes, start, end, into)
     }
-    do {
-      hash = hashStep(hash, byte)
-      at--
-      if (at === start) break
-      byte = bytes[at - 1]!
-    } while (byte !== DOT)
-    if (!mayBeNode(this.#filter, mix(hash))) return false
-    return this.#descend(bytes, start, end, at, hash, into)
-  }
-
-  /** One label, an IP literal, or any host where top-level domains are listed. */
-  #matchUnusual(bytes: Uint8Array, start: number, end: number, into: Labels): boolean {
-    const top = labelStart(bytes, start, end)
-    if (top === start || isLiteral(bytes, start, end)) {
-      return this.#matchSuffix(bytes, start, end, into)
-    }
-    const found = this.#hasOneLabelNames && this.#matchSuffix(bytes, top, end, into)
-    const at = labelStart(bytes, start, top - 1)
-    return this.#descend(bytes, start, end, at, hashName(bytes, at, end), into) || found
-  }
-
-  /** That one suffix and nothing above or below it. */
-  #matchSuffix(bytes: Uint8Array, start: number, end: number, into: Labels): boolean {
-    const node = findNode(this.#image, bytes, start, end, mix(hashName(bytes, start, end)))
-    return node !== 0 && addMask(this.#image, maskOf(this.#image, node) & NODE_MASK_BITS, into)
-  }
-
-  /** From the suffix that begins at `from` and hashes to `fromHash`, down to the whole host. */
-  #descend(
-    bytes: Uint8Array,
-    start: number,
-    end: number,
-    from: number,
-    fromHash: number,
-    into: Labels,
-  ): boolean {
-    let at = from
-    let hash = fromHash
-    let found = false
+    if (length > NAME_BYTES_MAX) return false
+    const words = this.#words
+    let hash = HASH_SEED
+    let count = 0
+    let at = length
+    let word = 0
+    let dots = 0
+    let topPassed = false
     for (;;) {
-      const node = findNode(this.#image, bytes, at, end, mix(hash))
-      if (node === 0) return found
-      const mask = maskOf(this.#image, node)
-      if (addMask(this.#image, mask & NODE_MASK_BITS, into)) found = true
-      if ((mask & NODE_CHILD_BIT) === 0 || at === start) return found
-      do {
-        at--
-        hash = hashStep(hash, bytes[at]!)
-      } while (at > start && bytes[at - 1] !== DOT)
+      at -= WORD_BYTES
+      word = wordAt(bytes, at < 0 ? start : start + at)
+      if (at < 0) word = withoutLast(word, -at)
+      dots = dotsIn(word)
+      if (dots !== 0 && !topPassed) {
+        dots = withoutHighest(dots)
+        topPassed = true
+      }
+      if (dots !== 0 || at < 0) break
+      words[count++] = word
+      hash = hashStep(hash, word)
     }
+    if (!topPassed) return this.#matchUnusual(bytes, start, end, into)
+    if (at < 0) dots |= dotBefore(-at)
+    const left = Math.clz32(dots) >>> 3
+    const mixed = mix(hash, word & restMask(left))
+    if (!mayBeNode(this.#filter, this.#shift, mixed)) return false
+    words[count] = word
+    const size = count * WORD_BYTES + left
+    const mask = maskOfNode(this.#image, words, size, mixed)
+    applyMask(this.#image, mask & NODE_MASK_BITS, into)
+    if ((mask & NODE_CHILD_BIT) === 0 || size === length) return hasAny(into)
+    readWords(bytes, start, end, words)
+    return this.#descend(size, length, into)
   }
 
   /** False where the host holds what no normalised host does. */
-  #copy(host: string): boolean {
+  #matchUnusualText(host: string, into: Labels): boolean {
     const scratch = this.#scratch
-    for (let i = 0; i < host.length; i++) {
+    const { length } = host
+    if (length > NAME_BYTES_MAX) return false
+    for (let i = 0; i < length; i++) {
       const char = host.charCodeAt(i)
       if (char > ASCII_MAX) return false
       scratch[i] = char
     }
-    return true
+    return this.#matchUnusual(scratch, 0, length, into)
+  }
+
+  /** Any host: also one label, an IP literal, and where top-level domains are listed. */
+  #matchUnusual(bytes: Uint8Array, start: number, end: number, into: Labels): boolean {
+    const length = end - start
+    if (length <= 0 || length > NAME_BYTES_MAX) return false
+    readWords(bytes, start, end, this.#words)
+    if (!isLiteral(bytes, start, end)) {
+      const top = end - labelStart(bytes, start, end)
+      if (top === length || this.#hasOneLabelNames) this.#matchSuffix(top, into)
+      return top === length ? hasAny(into) : this.#descend(top, length, into)
+    }
+    const image = this.#image
+    if (image.networks.length > 0 && readAddress(bytes, start, end, this.#address)) {
+      applyMask(image, maskOfAddress(image, this.#address), into)
+    }
+    this.#matchSuffix(length, into)
+    return hasAny(into)
+  }
+
+  /** That one suffix of the host, and nothing above or below it; gives the node's mask. */
+  #matchSuffix(size: number, into: Labels): number {
+    const mask = maskOfNode(this.#image, this.#words, size, hashWords(this.#words, size))
+    applyMask(this.#image, mask & NODE_MASK_BITS, into)
+    return mask
+  }
+
+  /** From below the suffix of `size` bytes down to the whole host of `length`. */
+  #descend(size: number, length: number, into: Labels): boolean {
+    for (let suffix = size; suffix < length; ) {
+      suffix = nextSuffix(this.#words, suffix, length)
+      if ((this.#matchSuffix(suffix, into) & NODE_CHILD_BIT) === 0) break
+    }
+    return hasAny(into)
   }
 }
 
 /**
- * The node of the name in bytes `start` to `end`, whose mixed hash is given; 0 where there is
- * none.
+ * Sets `words` to the host, of which the first `count` are there already; false where it holds what
+ * no normalised host does.
  */
-export function findNode(
-  image: ImageView,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  mixed: number,
-): number {
+function readTextWords(host: string, count: number, words: Int32Array): boolean {
+  let at = host.length - count * WORD_BYTES
+  let chars = 0
+  for (let i = count; ; i++) {
+    at -= WORD_BYTES
+    const from = at < 0 ? 0 : at
+    const a = host.charCodeAt(from)
+    const b = host.charCodeAt(from + 1)
+    const c = host.charCodeAt(from + 2)
+    const d = host.charCodeAt(from + 3)
+    chars |= a | b | c | d
+    const word = a | (b << 8) | (c << 16) | (d << 24)
+    words[i] = at < 0 ? withoutLast(word, -at) : word
+    if (at < 0) return chars <= ASCII_MAX
+  }
+}
+
+/** The size of the suffix that is one label longer than the one of `size`. */
+function nextSuffix(words: Int32Array, size: number, length: number): number {
+  // The dot before the label that we come from is not the one that is looked for.
+  const first = size + 1
+  let i = first >>> 2
+  let dots = dotsIn(words[i]!) & (-1 >>> ((first & 3) * 8))
+  while (dots === 0 && (i + 1) * WORD_BYTES < length) dots = dotsIn(words[++i]!)
+  return dots === 0 ? length : i * WORD_BYTES + (Math.clz32(dots) >>> 3)
+}
+
+/**
+ * The node of the last `size` bytes of the host in `words`, whose mixed hash is given; 0 where there
+ * is none.
+ */
+export function findNode(image: ImageView, words: Int32Array, size: number, mixed: number): number {
   const { filter, arena } = image
-  if (!mayBeNode(filter, mixed)) return 0
-  let node = image.buckets[bucketOf(mixed, filter.length)]!
+  const shift = bucketShift(filter.length)
+  if (!mayBeNode(filter, shift, mixed)) return 0
+  let node = image.buckets[bucketOf(mixed, shift)]!
   let length = arena[node]!
   while (length > BUCKET_END) {
-    if (length === end - start && isNamed(arena, node, bytes, start, end)) return node
-    node += NODE_NAME_BYTE + length
+    if (length === size && isNamed(image, node, words, size)) return node
+    node += NODE_NAME_BYTE + length - endingBytes(arena[node + NODE_ENDING_BYTE]!)
     length = arena[node]!
   }
   return 0
 }
 
-/** The node's mask id and child bit. */
-export function maskOf(image: ImageView, node: number): number {
-  return image.arena[node + NODE_MASK_BYTE]! | (image.arena[node + NODE_MASK_BYTE + 1]! << 8)
+/** True where the node, of `size` bytes, has the very name that the words end in. */
+function isNamed(
+  { arena, endings }: ImageView,
+  node: number,
+  words: Int32Array,
+  size: number,
+): boolean {
+  const ending = arena[node + NODE_ENDING_BYTE]!
+  if (ending !== 0 && endings[ending] !== words[0]) return false
+  const last = size >>> 2
+  let at = node + NODE_NAME_BYTE + size
+  for (let i = 0; i < last; i++) {
+    at -= WORD_BYTES
+    if ((i > 0 || ending === 0) && wordAt(arena, at) !== words[i]) return false
+  }
+  // The bytes before a name are its node's own: reading them does no harm.
+  return ((wordAt(arena, at - WORD_BYTES) ^ words[last]!) & restMask(size & 3)) === 0
 }
 
-function mayBeNode(filter: Int32Array, mixed: number): boolean {
+/** Mask and child bit of the node; 0 where there is none. */
+function maskOfNode(image: ImageView, words: Int32Array, size: number, mixed: number): number {
+  const node = findNode(image, words, size, mixed)
+  return node === 0 ? 0 : maskOf(image, node)
+}
+/** The mask of the interval that holds the address: the last that does not begin after it. */
+function maskOfAddress({ intervals }: ImageView, address: Int32Array): number {
+  let low = 0
+  let high = intervals.length / INTERVAL_WORDS
+  while (high - low > 1) {
+    const middle = (low + high) >>> 1
+    if (beginsAfter(intervals, middle * INTERVAL_WORDS, address)) high = middle
+    else low = middle
+  }
+  return intervals[low * INTERVAL_WORDS + INTERVAL_MASK]!
+}
+
+function beginsAfter(intervals: Int32Array, at: number, address: Int32Array): boolean {
+  for (let i = 0; i < ADDRESS_WORDS; i++) {
+    const first = intervals[at + i]! ^ SIGN
+    const asked = address[i]! ^ SIGN
+    if (first !== asked) return first > asked
+  }
+  return false
+}
+
+function mayBeNode(filter: Int32Array, shift: number, mixed: number): boolean {
   const bits = filterBits(mixed)
-  return (filter[bucketOf(mixed, filter.length)]! & bits) === bits
+  return (filter[bucketOf(mixed, shift)]! & bits) === bits
+}
+
+/** Without the dot that stands last. */
+function withoutHighest(dots: number): number {
+  return dots & (0x7fff_ffff >>> Math.clz32(dots))
+}
+
+/** Of the host's first word: without the `count` (1 to 4) bytes that the word after it has too. */
+function withoutLast(word: number, count: number): number {
+  return (word << 8) << ((count - 1) * 8)
+}
+
+/** A dot where the host begins, in a word of which `count` (1 to 4) bytes are not the host's. */
+function dotBefore(count: number): number {
+  return 0x80 << ((count - 1) * 8)
 }
 
 /** Where the label begins that ends before `end`. */
@@ -209,29 +347,21 @@ function labelStart(bytes: Uint8Array, start: number, end: number): number {
   return at
 }
 
-/** True where the node, of the same length, has that very name. */
-function isNamed(
-  arena: Uint8Array,
-  node: number,
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-): boolean {
-  let at = node + NODE_NAME_BYTE
-  for (let i = start; i < end; i++) if (arena[at++] !== bytes[i]) return false
-  return true
+/** Adds what mask `id` lists, then takes away what it excepts. */
+function applyMask({ masks }: ImageView, id: number, into: Labels): void {
+  if (id === 0) return
+  const at = id * MASK_WORDS
+  const freed = ~masks[at + MASK_EXCEPTED_PLATFORMS]!
+  into.categories =
+    (into.categories | masks[at + MASK_CATEGORIES]!) & ~masks[at + MASK_EXCEPTED_CATEGORIES]!
+  into.platforms = (into.platforms | masks[at + MASK_PLATFORMS]!) & freed
+  into.background = (into.background | masks[at + MASK_BACKGROUND]!) & freed
+  if ((masks[at + MASK_FLAGS]! & FLAG_NEVER_BLOCK) !== 0) into.neverBlock = true
 }
 
-/** Adds the labels of mask `id`; false for the empty mask. */
-function addMask(image: ImageView, id: number, into: Labels): boolean {
-  if (id === 0) return false
-  const { masks } = image
-  const at = id * MASK_WORDS
-  into.categories |= masks[at + MASK_CATEGORIES]!
-  into.platforms |= masks[at + MASK_PLATFORMS]!
-  into.background |= masks[at + MASK_BACKGROUND]!
-  if ((masks[at + MASK_FLAGS]! & FLAG_NEVER_BLOCK) !== 0) into.neverBlock = true
-  return true
+function hasAny({ categories, platforms, neverBlock }: Labels): boolean {
+  // What is background of a platform belongs to it.
+  return (categories | platforms) !== 0 || neverBlock
 }
 
 function clear(labels: Labels): void {

@@ -1,17 +1,21 @@
 /**
- * Owns: the nodes of an image while it is built: every listed host, every parent of it that has two
- * labels or more, and the sources of each, in typed arrays.
+ * Owns: the nodes of an image while it is built: every listed or excepted host, every parent of it
+ * that has two labels or more, and the sources of each, in typed arrays.
  * Never: lays out bytes; assemble.ts does.
  */
 import {
-  bucketOf,
   DOT,
   HASH_SEED,
+  hashName,
   hashStep,
   isLiteral,
   mix,
+  NAME_BYTES_MAX,
   NODE_CHILD_BIT,
   NODE_MASK_BITS,
+  restAt,
+  WORD_BYTES,
+  wordAt,
 } from './layout.ts'
 
 /** Where the names of a list lie: a length byte, then the name. */
@@ -21,160 +25,262 @@ export interface NameBuffer {
   readonly nodesMax: number
 }
 
+/** Names of one kind of source (masks.ts SourceKind). All of one kind follow one another. */
+export interface KindNames extends NameBuffer {
+  readonly kind: number
+}
+
 /** No node, no source: both are counted from 1. */
 export const NONE = 0
 
-/** The table of a build: a slot is mixed hash and node, three quarters are full at most. */
-const SLOT_WORDS = 2
-const SLOTS_PER_NODE = 4 / 3
+/**
+ * A node's words in `Nodes.words`; they lie together because one node is mostly asked for all of
+ * them, and each other place in memory costs a wait.
+ */
+export const NODE_WORDS = 8
+/** Where its name begins in its buffer. */
+export const NODE_START = 0
+/** The length of its name, and from bit 8 on the number of its buffer. */
+export const NODE_LENGTH = 1
+export const NODE_BUFFER_SHIFT = 8
+export const NODE_MIXED = 2
+/** Mask id and child bit. */
+export const NODE_MASK = 3
+/** The node of its longest parent that is one, or NONE. */
+export const NODE_PARENT = 4
+/** Its latest source, or NONE. */
+export const NODE_SOURCE = 5
 
-/** Gives the id of a mask together with the labels of one more list. */
-export type MaskJoin = (mask: number, list: number) => number
+/** Slots of two words, mixed hash and node; three quarters are full at most. */
+const SLOTS_PER_NODE = 4 / 3
+/**
+ * Names whose places in the table are fetched together before they are used: the processor then
+ * waits for many at once, not for each in turn.
+ */
+const BATCH_NAMES = 64
+/** A name of 253 bytes has at most 127 labels; a batch ends early where it has no room for that. */
+const NAME_SUFFIXES_MAX = 128
+const BATCH_SUFFIXES = 4 * BATCH_NAMES + NAME_SUFFIXES_MAX
+
+/** Gives the id of a mask together with the labels of one more kind. */
+export type MaskJoin = (mask: number, kind: number) => number
 
 export class Nodes {
-  readonly #buffers: readonly NameBuffer[]
+  readonly #inputs: readonly KindNames[]
   readonly #join: MaskJoin
   readonly #table: Int32Array
-  readonly #slots: number
-  /** The mask of a node that only the present list names. */
+  readonly #shift: number
+  /** The mask of a node that only the present kind names. */
   #firstMask = 0
 
-  /**
-   * Of each node: whose buffer its name lies in, where, how long; its mixed hash; mask id and child
-   * bit; its parent or NONE.
-   */
-  readonly list: Uint16Array
-  readonly start: Uint32Array
-  readonly length: Uint8Array
-  readonly mixed: Int32Array
-  readonly mask: Uint16Array
-  readonly parent: Uint32Array
-  /** Its latest source, or NONE. */
-  readonly source: Uint32Array
+  /** NODE_WORDS of each node. */
+  readonly words: Int32Array
 
-  /** Of each source: its list, its line, and the source of the same node before it, or NONE. */
-  readonly sourceList: Uint16Array
+  /** Of each source: its kind, its line, and the source of the same node before it, or NONE. */
+  readonly sourceKind: Uint16Array
   readonly sourceLine: Uint32Array
   readonly sourceNext: Uint32Array
 
   count = 0
   sources = 0
-  /** Nodes with a source. */
-  listed = 0
   oneLabelNames = 0
+
+  readonly #batchStart = new Int32Array(BATCH_SUFFIXES)
+  readonly #batchMixed = new Int32Array(BATCH_SUFFIXES)
+  readonly #batchSuffixes = new Int32Array(BATCH_NAMES)
+  readonly #batchEnd = new Int32Array(BATCH_NAMES)
+  /** What was read ahead; it means nothing, but reading that nobody asks for is left out. */
+  touched = 0
 
   /**
    * The arrays are as large as the names could ever need; pages that stay untouched cost nothing.
    */
-  constructor(buffers: readonly NameBuffer[], join: MaskJoin) {
-    this.#buffers = buffers
+  constructor(inputs: readonly KindNames[], join: MaskJoin) {
+    this.#inputs = inputs
     this.#join = join
-    const names = buffers.reduce((sum, { nameLines }) => sum + nameLines.length, 0)
-    const nodes = buffers.reduce((sum, { nodesMax }) => sum + nodesMax, 0)
-    this.#slots = Math.ceil((nodes + 1) * SLOTS_PER_NODE)
-    this.#table = new Int32Array(this.#slots * SLOT_WORDS)
-    this.list = new Uint16Array(nodes + 1)
-    this.start = new Uint32Array(nodes + 1)
-    this.length = new Uint8Array(nodes + 1)
-    this.mixed = new Int32Array(nodes + 1)
-    this.mask = new Uint16Array(nodes + 1)
-    this.parent = new Uint32Array(nodes + 1)
-    this.source = new Uint32Array(nodes + 1)
-    this.sourceList = new Uint16Array(names + 1)
+    const names = inputs.reduce((sum, { nameLines }) => sum + nameLines.length, 0)
+    const nodes = inputs.reduce((sum, { nodesMax }) => sum + nodesMax, 0)
+    const slotBits = Math.max(1, Math.ceil(Math.log2((nodes + 1) * SLOTS_PER_NODE)))
+    this.#shift = 32 - slotBits
+    this.#table = new Int32Array(2 ** slotBits * 2)
+    this.words = new Int32Array((nodes + 1) * NODE_WORDS)
+    this.sourceKind = new Uint16Array(names + 1)
     this.sourceLine = new Uint32Array(names + 1)
     this.sourceNext = new Uint32Array(names + 1)
   }
 
-  /** Adds all names of list `list`; returns how many of them it had named before. */
-  addList(list: number): number {
-    const { names, nameLines } = this.#buffers[list]!
+  /**
+   * Adds all names of input `input`; returns how many of them its kind had named before. `onNames`
+   * is told how many came, now and then.
+   */
+  addInput(input: number, onNames: (count: number) => void): number {
+    const { names, nameLines, kind } = this.#inputs[input]!
     let duplicates = 0
-    this.#firstMask = this.#join(0, list)
+    this.#firstMask = this.#join(0, kind)
     let at = 0
-    for (let name = 0; name < nameLines.length; name++) {
-      const start = at + 1
-      at = start + names[at]!
-      const node = this.#addName(list, start, at)
-      if (!this.#addSource(node, list, nameLines[name]!)) duplicates++
+    let first = 0
+    while (first < nameLines.length) {
+      let name = 0
+      let suffixes = 0
+      while (name < BATCH_NAMES && first + name < nameLines.length) {
+        if (suffixes + NAME_SUFFIXES_MAX > BATCH_SUFFIXES) break
+        const start = at + 1
+        at = start + names[at]!
+        suffixes = this.#collect(names, start, at, suffixes)
+        this.#batchEnd[name] = at
+        this.#batchSuffixes[name++] = suffixes
+      }
+      this.#touch(suffixes)
+      duplicates += this.#addBatch(input, first, name)
+      first += name
+      onNames(name)
     }
     return duplicates
   }
 
   /** The buffer that holds the node's name. */
   namesOf(node: number): Uint8Array {
-    return this.#buffers[this.list[node]!]!.names
+    const buffer = this.words[node * NODE_WORDS + NODE_LENGTH]! >>> NODE_BUFFER_SHIFT
+    return this.#inputs[buffer]!.names
   }
 
-  /** The node of the name and, above it, of its parents. */
-  #addName(list: number, start: number, end: number): number {
-    const { names } = this.#buffers[list]!
-    const literal = isLiteral(names, start, end)
-    let hash = HASH_SEED
-    let labels = 1
-    let node = NONE
-    for (let at = end - 1; at >= start; at--) {
-      const byte = names[at]!
-      if (byte === DOT && !literal) {
-        // The top-level domain alone is a node only where it is listed itself.
-        if (labels > 1) node = this.#find(list, at + 1, end, mix(hash), node)
-        labels++
-      }
-      hash = hashStep(hash, byte)
-    }
-    const before = this.count
-    node = this.#find(list, start, end, mix(hash), node)
-    if (labels === 1 && !literal && this.count > before) this.oneLabelNames++
-    return node
+  parentOf(node: number): number {
+    return this.words[node * NODE_WORDS + NODE_PARENT]!
   }
 
-  /** The node of that name, made where there is none. */
-  #find(list: number, start: number, end: number, mixed: number, parent: number): number {
+  sourceOf(node: number): number {
+    return this.words[node * NODE_WORDS + NODE_SOURCE]!
+  }
+
+  maskOf(node: number): number {
+    return this.words[node * NODE_WORDS + NODE_MASK]! & NODE_MASK_BITS
+  }
+
+  nameOf(node: number): Uint8Array {
+    const start = this.words[node * NODE_WORDS + NODE_START]!
+    const length = this.words[node * NODE_WORDS + NODE_LENGTH]! & 0xff
+    return this.namesOf(node).subarray(start, start + length)
+  }
+
+  /** The node of that name, or NONE. */
+  find(name: Uint8Array): number {
+    const mixed = hashName(name, 0, name.length)
     const table = this.#table
-    const last = table.length
-    let word = bucketOf(mixed, this.#slots) * SLOT_WORDS
+    let word = (mixed >>> this.#shift) * 2
     for (;;) {
       const node = table[word + 1]!
+      if (node === NONE || (table[word] === mixed && equal(this.nameOf(node), name))) return node
+      word = (word + 2) & (table.length - 1)
+    }
+  }
+
+  /** Notes where the parents of a name begin, from the top down, and the name itself. */
+  #collect(names: Uint8Array, start: number, end: number, suffixes: number): number {
+    let next = suffixes
+    let hash = HASH_SEED
+    let at = end
+    // The top-level domain alone is a node only where it is listed itself; a literal has no parent.
+    let passed = isLiteral(names, start, end) ? NAME_BYTES_MAX : 1
+    for (let first = end - 1; first >= start; first--) {
+      if (first > start && (names[first - 1] !== DOT || passed-- > 0)) continue
+      while (at - first >= WORD_BYTES) {
+        at -= WORD_BYTES
+        hash = hashStep(hash, wordAt(names, at))
+      }
+      this.#batchStart[next] = first
+      this.#batchMixed[next++] = mix(hash, restAt(names, first, at))
+    }
+    return next
+  }
+
+  #touch(suffixes: number): void {
+    let sum = 0
+    for (let i = 0; i < suffixes; i++) {
+      sum ^= this.#table[(this.#batchMixed[i]! >>> this.#shift) * 2]!
+    }
+    this.touched ^= sum
+  }
+
+  #addBatch(input: number, firstName: number, count: number): number {
+    const { nameLines, kind } = this.#inputs[input]!
+    let duplicates = 0
+    let suffix = 0
+    for (let name = 0; name < count; name++) {
+      const end = this.#batchEnd[name]!
+      const before = this.count
+      const last = this.#batchSuffixes[name]!
+      const isBelowTop = last > suffix + 1
+      let node = NONE
+      for (; suffix < last; suffix++) {
+        node = this.#findOrAdd(input, suffix, end, node)
+      }
+      if (this.count > before && !isBelowTop) this.#countOneLabel(node)
+      if (!this.#addSource(node, kind, nameLines[firstName + name]!)) duplicates++
+    }
+    return duplicates
+  }
+
+  /** A new node without a parent: of two labels, a literal, or of one label, which is counted. */
+  #countOneLabel(node: number): void {
+    const name = this.nameOf(node)
+    if (!name.includes(DOT) && !isLiteral(name, 0, name.length)) this.oneLabelNames++
+  }
+
+  /** The node of that suffix of the batch, made where there is none. */
+  #findOrAdd(input: number, suffix: number, end: number, parent: number): number {
+    const table = this.#table
+    const mixed = this.#batchMixed[suffix]!
+    const start = this.#batchStart[suffix]!
+    let slot = (mixed >>> this.#shift) * 2
+    for (;;) {
+      const node = table[slot + 1]!
       if (node === NONE) break
-      if (table[word] === mixed && this.#isNamed(node, list, start, end)) return node
-      word += SLOT_WORDS
-      if (word === last) word = 0
+      if (table[slot] === mixed && this.#isNamed(node, input, start, end)) return node
+      slot = (slot + 2) & (table.length - 1)
     }
     const node = ++this.count
-    table[word] = mixed
-    table[word + 1] = node
-    this.mixed[node] = mixed
-    this.list[node] = list
-    this.start[node] = start
-    this.length[node] = end - start
-    this.parent[node] = parent
-    if (parent !== NONE) this.mask[parent] = this.mask[parent]! | NODE_CHILD_BIT
+    table[slot] = mixed
+    table[slot + 1] = node
+    const { words } = this
+    const word = node * NODE_WORDS
+    words[word + NODE_START] = start
+    words[word + NODE_LENGTH] = (end - start) | (input << NODE_BUFFER_SHIFT)
+    words[word + NODE_MIXED] = mixed
+    words[word + NODE_PARENT] = parent
+    if (parent !== NONE) words[parent * NODE_WORDS + NODE_MASK]! |= NODE_CHILD_BIT
     return node
   }
 
-  #isNamed(node: number, list: number, start: number, end: number): boolean {
-    if (this.length[node] !== end - start) return false
-    const wanted = this.#buffers[list]!.names
+  #isNamed(node: number, input: number, start: number, end: number): boolean {
+    const word = node * NODE_WORDS
+    if ((this.words[word + NODE_LENGTH]! & 0xff) !== end - start) return false
+    const wanted = this.#inputs[input]!.names
     const names = this.namesOf(node)
-    let other = this.start[node]!
+    let other = this.words[word + NODE_START]!
     for (let at = start; at < end; at++) if (names[other++] !== wanted[at]) return false
     return true
   }
 
-  /** False where the list had named the node before; its first line is the one that is kept. */
-  #addSource(node: number, list: number, line: number): boolean {
-    const latest = this.source[node]!
-    // Lists are added one after the other, so only the latest source can be of this one.
-    if (latest !== NONE && this.sourceList[latest] === list) return false
-    if (latest === NONE) this.listed++
+  /** False where the kind had named the node before; its first line is the one that is kept. */
+  #addSource(node: number, kind: number, line: number): boolean {
+    const { words } = this
+    const word = node * NODE_WORDS
+    const latest = words[word + NODE_SOURCE]!
+    // Kinds are added one after the other, so only the latest source can be of this one.
+    if (latest !== NONE && this.sourceKind[latest] === kind) return false
     const source = ++this.sources
-    this.sourceList[source] = list
+    this.sourceKind[source] = kind
     this.sourceLine[source] = line
     this.sourceNext[source] = latest
-    this.source[node] = source
-    const mask = this.mask[node]!
+    words[word + NODE_SOURCE] = source
+    const mask = words[word + NODE_MASK]!
     const id = mask & NODE_MASK_BITS
-    const joined = id === 0 ? this.#firstMask : this.#join(id, list)
-    this.mask[node] = joined | (mask & NODE_CHILD_BIT)
+    const joined = id === 0 ? this.#firstMask : this.#join(id, kind)
+    words[word + NODE_MASK] = joined | (mask & NODE_CHILD_BIT)
     return true
   }
+}
+
+function equal(one: Uint8Array, other: Uint8Array): boolean {
+  return one.length === other.length && one.every((byte, i) => byte === other[i])
 }

@@ -8,6 +8,7 @@ import { sharedClock } from '../ledger/clock.ts'
 import { Ledger } from '../ledger/ledger.ts'
 import { systemResolve } from './dial.ts'
 import { Engine } from './engine.ts'
+import { freeDropped } from './free.ts'
 import { Listeners } from './listen.ts'
 import { FLUSH_MS } from './record.ts'
 import type { FromThread, ThreadData, ToThread, World } from './world.ts'
@@ -23,7 +24,7 @@ const say = (message: FromThread) => parent.postMessage(message)
 const alarm = (what: string, hint: string) => say({ kind: 'alarm', what, hint })
 
 const engine = new Engine({
-  world: data.world,
+  world: taken(),
   run: data.run,
   ledger: new Ledger(data.ledger),
   clock: sharedClock(data.clock, Date.now),
@@ -45,11 +46,26 @@ const sweeping = setInterval(() => {
   say({ kind: 'counters', counters: engine.snapshot() })
 }, SECOND_MS)
 
+/** The first world; from now on the engine alone holds it. */
+function taken(): World {
+  const { world } = data
+  if (world === null) throw new Error('a thread is started with a world')
+  data.world = null
+  return world
+}
+
 async function listen(world: World): Promise<void> {
   for (const { endpoint, why } of await listeners.set(world.listen)) {
     say({ kind: 'listen-failed', endpoint, why })
   }
   say({ kind: 'listening', endpoints: listeners.endpoints })
+}
+
+/** The world is in force already; where we listen, and what is left of the one before, follow. */
+async function adopt({ world, free }: ToThread & { kind: 'world' }): Promise<void> {
+  await listen(world)
+  if (free) await freeDropped()
+  say({ kind: 'world', version: world.policy.version })
 }
 
 /** No more connections; what is under way may end until `cutAtMs`, and is then cut; the log is flushed. */
@@ -91,9 +107,7 @@ parent.on('message', (message: ToThread) => {
   switch (message.kind) {
     case 'world':
       engine.replace(message.world)
-      void listen(message.world).then(() => {
-        say({ kind: 'world', version: message.world.policy.version })
-      })
+      void adopt(message)
       break
     case 'writer':
       engine.recorder.connect(message.port)
@@ -112,4 +126,4 @@ process.on('uncaughtException', (error) => {
   alarm(`an error in proxy thread ${data.thread}: ${error.stack ?? error}`, 'please report it')
 })
 
-await listen(data.world)
+await listen(engine.world)

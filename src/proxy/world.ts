@@ -53,14 +53,16 @@ export interface ThreadData {
   readonly thread: number
   /** Random, one a start of the service: tells runs apart in the log and in Via. */
   readonly run: string
-  readonly world: World
+  /** Null once the thread has taken it: what a thread is started with lives as long as the thread. */
+  world: World | null
   readonly ledger: SharedArrayBuffer
   /** Null: the system's clock. */
   readonly clock: SharedArrayBuffer | null
 }
 
 export type ToThread =
-  | { readonly kind: 'world'; readonly world: World }
+  /** `free`: the image is another; the one before is to be given back before the thread says `world`. */
+  | { readonly kind: 'world'; readonly world: World; readonly free: boolean }
   /** A new writer: batches not yet acknowledged are sent again to it. */
   | { readonly kind: 'writer'; readonly port: MessagePort }
   /** Take no more connections, let open exchanges end for `drainMs`, flush the log, and say `drained`. */

@@ -5,6 +5,8 @@
  */
 import { readFileSync } from 'node:fs'
 import { parseUsers, type Users } from '../identity/index.ts'
+import type { ListVersion } from '../lists/library.ts'
+import type { RemoteList } from '../lists/remote.ts'
 import type { ListSource, Policy } from '../policy/index.ts'
 import { compilePolicy } from '../settings/compile.ts'
 import { loadSettings } from '../settings/load.ts'
@@ -13,6 +15,7 @@ import type { Problem } from '../settings/problems.ts'
 import { loadRegister, type RegisterRow } from '../settings/register.ts'
 import { sha256Of } from '../settings/replace-file.ts'
 import type { Settings } from '../settings/schema.ts'
+import { currentFileOf, libraryIn, remoteLists } from './remote-lists.ts'
 
 /** Problems of a users file that are told; more is a file of another kind. */
 const PROBLEMS_MAX = 20
@@ -24,13 +27,29 @@ export interface ConfigurationOptions {
   /** `key.path=value`, in order. */
   readonly overrides: readonly string[]
   readonly nowMs: number
+  /**
+   * `tell`: a list that cannot be read is told in `unreadable`, for whoever can do without it; unless told
+   * otherwise, nothing holds without it.
+   */
+  readonly lists?: 'tell'
+  /** Where what was fetched lies; the state folder of the settings, unless told otherwise. */
+  readonly state?: string
 }
 
 export interface Configuration {
   readonly ok: true
   readonly settings: Settings
   readonly platforms: readonly PlatformDefinition[]
+  /** All lists that can be built: those that lie here, and of those that are fetched what has come. */
   readonly sources: readonly ListSource[]
+  /** The same, with fetched lists in the versions given, by name. */
+  readonly sourcesWith: (versions: ReadonlyMap<string, ListVersion>) => readonly ListSource[]
+  /** The lists that are fetched. */
+  readonly remotes: readonly RemoteList[]
+  /** Names of those of which no version has ever come. */
+  readonly unfetched: readonly string[]
+  /** Lists that cannot be read; none but where that was asked for. */
+  readonly unreadable: readonly Problem[]
   readonly register: readonly RegisterRow[]
   /** Null: no users file is set. */
   readonly users: Users | null
@@ -54,17 +73,26 @@ export interface BrokenConfiguration {
 export function readConfiguration(
   options: ConfigurationOptions,
 ): Configuration | BrokenConfiguration {
-  const { file, overrides, nowMs } = options
-  const loaded = loadSettings({ file, overrides })
+  const { file, overrides, nowMs, lists } = options
+  const loaded = loadSettings({ file, overrides, ...(lists === 'tell' ? { lists } : {}) })
   if (!loaded.ok) return loaded
-  const { settings, platforms, sources, files } = loaded
+  const { settings, platforms } = loaded
+  const remotes = remoteLists(settings, platforms)
+  const state = options.state ?? settings.state
+  const library = libraryIn(state)
+  const fetched = library.sourcesOf(remotes)
+  const lost = fetched.problems.map((one) => problemOf(one.file, 0, one.what, one.hint))
+  const versions = remotes.map(({ name }) => currentFileOf(state, name))
+  const files = [...loaded.files, ...versions]
   const register =
     settings.exemptions === null
       ? null
       : loadRegister({ file: settings.exemptions, platforms, calendar: settings.day, nowMs })
   const users = readUsers(settings.identity.basic.users)
-  if (register?.ok === false || !users.ok) {
+  const broken = lists === 'tell' ? [] : lost
+  if (register?.ok === false || !users.ok || broken.length > 0) {
     const problems = [
+      ...broken,
       ...(register?.ok === false ? register.problems : []),
       ...(users.ok ? [] : users.problems),
     ]
@@ -75,11 +103,20 @@ export function readConfiguration(
     ok: true,
     settings,
     platforms,
-    sources,
+    sources: [...loaded.sources, ...fetched.sources],
+    sourcesWith: (versions) => [...loaded.sources, ...library.sourcesOf(remotes, versions).sources],
+    remotes,
+    unfetched: fetched.unfetched,
+    unreadable: [...loaded.unreadable, ...(lists === 'tell' ? lost : [])],
     register: register?.rows ?? [],
     users: users.users,
     policyOf: (version) => compilePolicy({ settings, platforms, exemptions, version }),
-    warnings: [...loaded.warnings, ...(register?.warnings ?? []), ...users.warnings],
+    warnings: [
+      ...loaded.warnings,
+      ...fetched.unfetched.map((name) => unfetchedProblem(file, name)),
+      ...(register?.warnings ?? []),
+      ...users.warnings,
+    ],
     files,
     empty: [
       ...(register?.sha256 === NO_BYTES ? [settings.exemptions!] : []),
@@ -133,6 +170,12 @@ function readUsers(file: string | null): UsersReading {
   return broken
     ? { ok: false, problems: told.slice(0, PROBLEMS_MAX) }
     : { ok: true, users, warnings: told, empty: text === '' }
+}
+
+function unfetchedProblem(file: string, name: string): Problem {
+  const what = `${name} has never been fetched: what it lists is not in force`
+  const hint = 'a running service fetches it at once; or do it now: ./sluss lists update'
+  return { ...problemOf(file, 0, what, hint), key: 'lists' }
 }
 
 function problemOf(file: string, line: number, what: string, hint: string): Problem {

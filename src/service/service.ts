@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto'
 import { join } from 'node:path'
 import { type Clock, sharedClock } from '../ledger/clock.ts'
 import { quotaCommands } from '../ledger/commands.ts'
-import { formatTime, type Policy } from '../policy/index.ts'
+import type { Policy } from '../policy/index.ts'
 import { Portal } from '../portal/portal.ts'
 import type { World } from '../proxy/world.ts'
 import { formatProblem, type Problem } from '../settings/problems.ts'
@@ -19,15 +19,22 @@ import {
 } from './configuration.ts'
 import { ControlSocket, isRunning } from './control.ts'
 import { enterHistory } from './history.ts'
+import type { BuiltImage } from './image-store.ts'
 import { Ledgers } from './ledgers.ts'
+import { caughtWarnings } from './list-status.ts'
 import { endpointText, ListenError, listenFault } from './listen-fault.ts'
+import { Lists } from './lists.ts'
+import { acceptedFile } from './local-lists.ts'
 import type { Log } from './log.ts'
+import { currentFileOf } from './remote-lists.ts'
+import { needRestart } from './restart.ts'
 import { makeStateFolder } from './state-folder.ts'
-import type { Status } from './status.ts'
+import { type Status, statusOf } from './status.ts'
 import { ProxyThreads } from './threads.ts'
+import { Updates } from './updates.ts'
 import { Watch } from './watch.ts'
 import { whoAmI } from './whoami.ts'
-import { type BuiltImage, imageOf, worldOf } from './world.ts'
+import { worldOf } from './world.ts'
 import { TrafficWriter } from './writer.ts'
 
 export interface ServiceOptions {
@@ -48,7 +55,8 @@ interface Parts {
   readonly clock: Clock
   readonly run: string
   readonly configuration: Configuration
-  readonly built: BuiltImage
+  readonly lists: Lists
+  readonly stopping: AbortController
   readonly ledgers: Ledgers
   readonly watch: Watch
 }
@@ -57,25 +65,31 @@ interface Parts {
 export async function startService(options: ServiceOptions): Promise<Started> {
   const { file, overrides, log } = options
   const clock = sharedClock(options.clock, Date.now)
-  const read = () => readConfiguration({ file, overrides, nowMs: clock() })
+  const read = () => readConfiguration({ file, overrides, nowMs: clock(), lists: 'tell' })
   // Read once to know the files, and once more under watch: no change after that goes unseen.
-  const watch = new Watch(read().files)
+  const named = read()
+  const watch = new Watch([
+    ...named.files,
+    ...(named.ok ? [acceptedFile(named.settings.state)] : []),
+  ])
   const configuration = read()
   if (!configuration.ok) return { ok: false, problems: configuration.problems, why: '' }
-  const { settings, sources } = configuration
+  const { settings } = configuration
   const failed = (why: string): Started => ({ ok: false, problems: [], why })
   const folderFault = makeStateFolder(settings.state)
   if (folderFault !== null) return failed(folderFault)
   if (await isRunning(settings.state)) {
     return failed(alreadyRuns(settings.state))
   }
-  const image = await imageOf(sources, null)
-  if (!image.ok) return { ok: false, problems: image.problems, why: '' }
+  const stopping = new AbortController()
+  const lists = new Lists({ state: settings.state, log, signal: stopping.signal })
+  const begun = await lists.begin(configuration)
+  if (!begun.ok) return { ok: false, problems: begun.problems, why: '' }
   const ledgers = Ledgers.open(settings, clock, log)
   if (typeof ledgers === 'string') return failed(ledgers)
   const run = randomBytes(6).toString('hex')
-  const { built } = image
-  const service = new Service({ options, clock, run, configuration, built, ledgers, watch })
+  const parts = { options, clock, run, configuration, lists, stopping, ledgers, watch }
+  const service = new Service(parts)
   try {
     await service.start()
     return { ok: true, service }
@@ -98,8 +112,13 @@ export class Service {
   readonly #watch: Watch
   /** Where our files lie in this run, whatever the settings say since. */
   readonly #state: string
+  readonly #lists: Lists
+  readonly #updates: Updates
+  /** Ends a build that is under way. */
+  readonly #ending: AbortController
   #configuration: Configuration
-  #built: BuiltImage
+  /** When the image in force came. */
+  #imageSinceMs: number
   #policy: Policy
   #reloading: Promise<void> | null = null
   /** Why a reload is wanted that has not begun; null: none is. */
@@ -107,20 +126,22 @@ export class Service {
   #stopping: Promise<void> | null = null
   #loaded: { atMs: number; problems: readonly string[] }
 
-  constructor({ options, clock, run, configuration, built, ledgers, watch }: Parts) {
+  constructor({ options, clock, run, configuration, lists, stopping, ledgers, watch }: Parts) {
     const { settings } = configuration
     const { log } = options
     this.#options = options
     this.#clock = clock
     this.#run = run
     this.#configuration = configuration
-    this.#built = built
+    this.#lists = lists
+    this.#ending = stopping
     this.#ledgers = ledgers
     this.#watch = watch
     this.#state = settings.state
     this.#sinceMs = clock()
-    this.#loaded = { atMs: clock(), problems: [] }
-    const world = worldOf(configuration, built, 1)
+    this.#imageSinceMs = clock()
+    this.#loaded = { atMs: clock(), problems: lists.stale }
+    const world = worldOf(configuration, lists.inForce, 1)
     this.#policy = world.policy
     this.#writer = new TrafficWriter({
       data: {
@@ -146,6 +167,14 @@ export class Service {
       proxies: () => this.#threads.endpoints,
     })
     this.#control = new ControlSocket(settings.state, this.#commands())
+    this.#updates = new Updates({
+      lists,
+      state: settings.state,
+      configuration: () => this.#configuration,
+      clock,
+      log,
+      done: () => this.#updated(),
+    })
   }
 
   async start(): Promise<void> {
@@ -158,11 +187,24 @@ export class Service {
       if (why !== null) throw new ListenError(endpoint, why, 'listen.portal')
     }
     await this.#portal.listen(settings.listen.portal)
-    this.#threads.replace(this.#world(this.#configuration, this.#built, this.#policy.version))
+    const built = this.#lists.inForce
+    this.#threads.replace(this.#world(this.#configuration, built, this.#policy.version))
     this.#ledgers.start()
+    this.#watch.set(this.#watched(this.#configuration))
     this.#watch.start(() => void this.reload('a file has changed'))
     for (const warning of warnings) this.#options.log.warn(formatProblem(warning))
+    this.#tellCaught()
+    this.#updates.start()
     await this.#enterHistory()
+  }
+
+  #watched({ files }: Pick<Configuration, 'files'>): string[] {
+    return [...files, acceptedFile(this.#state)]
+  }
+
+  #tellCaught(): void {
+    const { caught } = this.#lists.inForce.report
+    for (const line of caughtWarnings(caught)) this.#options.log.warn(line)
   }
 
   /** For the threads: the portal, which they never dial, is where it listens, not where a reload wants it. */
@@ -177,7 +219,7 @@ export class Service {
   get readyLine(): string {
     const { endpoints, count } = this.#threads
     const portal = this.#portal.endpoints.map(endpointText).join(',')
-    const { domains } = this.#built.report
+    const { domains } = this.#lists.inForce.report
     return [
       'ready',
       `proxy=${endpoints.map(endpointText).join(',')}`,
@@ -215,8 +257,10 @@ export class Service {
   #read(): Configuration | BrokenConfiguration {
     const { file, overrides } = this.#options
     for (;;) {
-      const read = readConfiguration({ file, overrides, nowMs: this.#clock() })
-      if (!this.#watch.set([...this.#configuration.files, ...read.files])) return read
+      const state = this.#state
+      const read = readConfiguration({ file, overrides, nowMs: this.#clock(), state })
+      const files = [...this.#configuration.files, ...read.files]
+      if (!this.#watch.set(this.#watched({ files }))) return read
     }
   }
 
@@ -226,26 +270,38 @@ export class Service {
     if (!read.ok) return this.#refuse(read.problems)
     const emptied = emptiedFiles(read, this.#configuration)
     if (emptied.length > 0) return this.#refuse(emptied)
-    const image = await imageOf(read.sources, this.#built)
+    const image = await this.#lists.next(read)
+    if (this.#stopping !== null) return
     if (!image.ok) return this.#refuse(image.problems)
     const occupied = await this.#threads.check(read.settings.listen.proxy)
     if (occupied !== null) return this.#refuse([listenProblem(file, occupied)])
     const before = this.#settings
+    const anew = image.built.image !== this.#lists.inForce.image
     this.#configuration = read
-    this.#built = image.built
     const world = this.#world(read, image.built, this.#policy.version + 1)
     this.#policy = world.policy
     this.#threads.replace(world)
+    this.#lists.put(image.built, () => this.#threads.acknowledged())
+    if (anew) this.#imageSinceMs = this.#clock()
     this.#writer.configure(this.#writerSettings(read.settings))
     this.#ledgers.configure(read.settings)
-    this.#watch.set(read.files)
+    this.#watch.set(this.#watched(read))
+    this.#updates.start()
     this.#loaded = { atMs: this.#clock(), problems: [] }
     for (const warning of read.warnings) log.warn(formatProblem(warning))
+    if (anew) this.#tellCaught()
     for (const key of needRestart(before, read.settings)) {
       log.warn({ key }, 'this setting takes effect at the next start')
     }
     log.info({ why, policy: world.policy.version, domains: image.built.report.domains }, 'reloaded')
     await this.#enterHistory()
+  }
+
+  /** What an update has put in the library is put in force; its traces are no news to the watch. */
+  async #updated(): Promise<void> {
+    const { remotes, sourcesWith } = this.#configuration
+    this.#watch.seen(remotes.map(({ name }) => currentFileOf(this.#state, name)))
+    if (this.#lists.isOther(sourcesWith(new Map()))) await this.reload('lists were updated')
   }
 
   /** Nothing is changed; what is wrong is told. */
@@ -281,29 +337,22 @@ export class Service {
   }
 
   status(): Status {
-    const { timezone } = this.#settings.day
-    const { report } = this.#built
-    const { problems, atMs } = this.#loaded
-    const counters = this.#threads.counters
-    const alarms = [this.#writer.alarm, this.#ledgers.alarm].filter((alarm) => alarm !== null)
-    return {
-      healthy: alarms.length === 0,
-      alarms,
-      since: formatTime(timezone, this.#sinceMs),
+    return statusOf({
       run: this.#run,
-      proxy: this.#threads.endpoints,
+      sinceMs: this.#sinceMs,
+      alarms: [this.#writer.alarm, this.#ledgers.alarm].filter((alarm) => alarm !== null),
+      threads: this.#threads,
       portal: this.#portal.endpoints,
-      threads: this.#threads.count,
-      policy: this.#threads.version,
-      loaded: {
-        at: formatTime(timezone, atMs),
-        outcome: problems.length === 0 ? 'in force' : 'refused',
-        problems,
-        warnings: this.#configuration.warnings.map((warning) => formatProblem(warning)),
+      loaded: this.#loaded,
+      imageSinceMs: this.#imageSinceMs,
+      view: {
+        lists: this.#lists,
+        configuration: this.#configuration,
+        policy: this.#policy,
+        state: this.#state,
+        due: this.#updates.due(),
       },
-      lists: { lists: report.lists.length, domains: report.domains, bytes: report.bytes },
-      counters,
-    }
+    })
   }
 
   /** Drains, saves and ends everything. Nothing that was decided is lost. */
@@ -319,11 +368,15 @@ export class Service {
 
   async #stop(): Promise<void> {
     this.#watch.close()
+    this.#ending.abort()
+    const updated = this.#updates.stop()
     this.#portal.close()
     await this.#threads.drain(this.#settings.limits.drainMs)
     await this.#writer.stop()
     await this.#threads.terminate()
     this.#ledgers.stop()
+    await updated
+    await this.#lists.settled()
     this.#control.close()
   }
 }
@@ -338,15 +391,4 @@ function alreadyRuns(state: string): string {
 
 function listenProblem(file: string, { key, where, what, hint }: ListenError): Problem {
   return { file, line: 0, key, value: where, what, expected: '', hint }
-}
-
-/** Settings that threads and memory were made by: a reload leaves them as they are. */
-function needRestart(before: Settings, after: Settings): string[] {
-  const fixed: readonly [string, (settings: Settings) => unknown][] = [
-    ['state', ({ state }) => state],
-    ['threads', ({ threads }) => threads],
-    ['quota.users', ({ quota }) => quota.users],
-    ['listen.portal', ({ listen }) => JSON.stringify(listen.portal)],
-  ]
-  return fixed.filter(([, read]) => read(before) !== read(after)).map(([key]) => key)
 }

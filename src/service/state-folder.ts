@@ -9,7 +9,14 @@ const MODE = 0o700
 /** What Linux has room for in the address of a Unix socket (unix(7)), without the byte that ends it. */
 const SOCKET_PATH_BYTES_MAX = 107
 /** Any of these, and the folder is one of ours. */
-const OURS = ['control.sock', 'exemptions.history.jsonl', 'keys', 'ledger.sqlite', 'traffic']
+const OURS = [
+  'control.sock',
+  'exemptions.history.jsonl',
+  'keys',
+  'ledger.sqlite',
+  'lists',
+  'traffic',
+]
 
 const FAULTS: Readonly<Record<string, string>> = {
   EEXIST: 'there is a file of that name',

@@ -1,8 +1,20 @@
 /**
- * Owns: the shape of what the service says of itself, to `sluss status`, the portal's /health and tests.
+ * Owns: what the service says of itself, to `sluss status`, the portal's /health and tests.
  * Never: a name, a host or an address of anyone's traffic.
  */
+import { formatTime } from '../policy/index.ts'
 import type { Counters, Endpoint } from '../proxy/world.ts'
+import { formatProblem } from '../settings/problems.ts'
+import type { BuiltImage } from './image-store.ts'
+import {
+  caughtWarnings,
+  eachList,
+  type ListsStatus,
+  type ListsView,
+  listAlarms,
+  totalsOf,
+} from './list-status.ts'
+import type { ProxyThreads } from './threads.ts'
 
 export interface Status {
   readonly healthy: boolean
@@ -22,6 +34,45 @@ export interface Status {
     readonly problems: readonly string[]
     readonly warnings: readonly string[]
   }
-  readonly lists: { readonly lists: number; readonly domains: number; readonly bytes: number }
+  readonly lists: ListsStatus
   readonly counters: Counters
+}
+
+export interface StatusParts {
+  readonly run: string
+  readonly sinceMs: number
+  /** Of the log and the ledgers. */
+  readonly alarms: readonly string[]
+  readonly threads: Pick<ProxyThreads, 'endpoints' | 'count' | 'version' | 'counters'>
+  readonly portal: readonly Endpoint[]
+  readonly loaded: { readonly atMs: number; readonly problems: readonly string[] }
+  readonly imageSinceMs: number
+  readonly view: ListsView & { readonly lists: { readonly inForce: BuiltImage } }
+}
+
+export function statusOf(parts: StatusParts): Status {
+  const { run, sinceMs, threads, portal, loaded, imageSinceMs, view } = parts
+  const { configuration, lists } = view
+  const { timezone } = configuration.settings.day
+  const each = eachList(view)
+  const alarms = [...parts.alarms, ...listAlarms(view, each)]
+  const warnings = configuration.warnings.map((warning) => formatProblem(warning))
+  return {
+    healthy: alarms.length === 0,
+    alarms,
+    since: formatTime(timezone, sinceMs),
+    run,
+    proxy: threads.endpoints,
+    portal,
+    threads: threads.count,
+    policy: threads.version,
+    loaded: {
+      at: formatTime(timezone, loaded.atMs),
+      outcome: loaded.problems.length === 0 ? 'in force' : 'refused',
+      problems: loaded.problems,
+      warnings: [...warnings, ...caughtWarnings(lists.inForce.report.caught)],
+    },
+    lists: { ...totalsOf(lists.inForce), since: formatTime(timezone, imageSinceMs), each },
+    counters: threads.counters,
+  }
 }

@@ -50,23 +50,25 @@ interface Thread {
 }
 
 export class ProxyThreads {
-  readonly #options: ThreadsOptions
+  readonly #options: Omit<ThreadsOptions, 'world'>
   readonly #threads: Thread[] = []
   #world: World
   #draining = false
   #sources = 0
   /** Of threads that have died: their counters live on in the sums. */
   #buried: Counters[] = []
+  /** Who waits until every thread works by the newest world. */
+  #waiting: (() => void)[] = []
 
-  constructor(options: ThreadsOptions) {
+  constructor({ world, ...options }: ThreadsOptions) {
     this.#options = options
-    this.#world = options.world
+    this.#world = world
   }
 
   /** Starts them all; resolves when each listens. Rejects with a ListenError where one cannot. */
   async start(): Promise<void> {
-    const { count, world } = this.#options
-    const occupied = await this.check(world.listen)
+    const { count } = this.#options
+    const occupied = await this.check(this.#world.listen)
     if (occupied !== null) throw occupied
     const threads = count === 'auto' ? Math.min(AUTO_THREADS_MAX, availableParallelism()) : count
     const first = await this.#start(0)
@@ -110,8 +112,27 @@ export class ProxyThreads {
   /** Gives every thread a new world. */
   replace(world: World): void {
     const listen = settled(world.listen, this.endpoints)
+    const free = world.image !== this.#world.image
     this.#world = { ...world, listen }
-    for (const { worker } of this.#threads) send(worker, { kind: 'world', world: this.#world })
+    for (const { worker } of this.#threads)
+      send(worker, { kind: 'world', world: this.#world, free })
+  }
+
+  /**
+   * Resolves when every thread works by the newest world, and holds no other image; and at once where they
+   * are to end.
+   */
+  acknowledged(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#waiting.push(resolve)
+      this.#tellWaiting()
+    })
+  }
+
+  #tellWaiting(): void {
+    const { version } = this.#world.policy
+    if (!this.#draining && this.#threads.some((thread) => thread.version !== version)) return
+    for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
   /** Gives every thread a channel to a new writer. */
@@ -125,6 +146,7 @@ export class ProxyThreads {
    */
   async drain(drainMs: number): Promise<void> {
     this.#draining = true
+    this.#tellWaiting()
     await Promise.all(
       this.#threads.map(({ worker }) => {
         const drained = new Promise<void>((resolve) => {
@@ -205,6 +227,7 @@ export class ProxyThreads {
         break
       case 'world':
         thread.version = message.version
+        this.#tellWaiting()
         break
       case 'alarm':
         log.error({ thread: thread.number, hint: message.hint }, message.what)
@@ -221,6 +244,7 @@ export class ProxyThreads {
       thread.counters = null
       thread.source = this.#sources++
       thread.version = this.#world.policy.version
+      this.#tellWaiting()
       thread.worker = this.#worker(thread.number)
       const { worker } = thread
       this.#listen(thread).catch((error) => {

@@ -1,11 +1,11 @@
 /**
- * Owns: noticing that a file has changed, however it was changed: written, renamed over, replaced by a link.
+ * Owns: noticing that a file or folder has changed, however it was changed: written, renamed over, replaced by a link.
  * Never: reads the files; the owner does, when told.
  *
  * Polling, not fs.watch: editors and configuration tools rename over files, which ends an inotify watch,
  * and network file systems send no events. A stat of a few dozen files costs well under a millisecond.
  */
-import { statSync } from 'node:fs'
+import { stampOf } from '../lists/stamp.ts'
 
 export const POLL_MS = 150
 /**
@@ -39,6 +39,11 @@ export class Watch {
     return files.some((file) => !before.has(file))
   }
 
+  /** What these files are now is not told: whoever changed them knows. */
+  seen(files: readonly string[]): void {
+    for (const file of files) if (this.#seen.has(file)) this.#seen.set(file, stampOf(file))
+  }
+
   close(): void {
     clearInterval(this.#timer)
   }
@@ -55,15 +60,5 @@ export class Watch {
     if (this.#looks === 0 || (changed && this.#looks < LOOKS_MAX)) return
     this.#looks = 0
     onChange()
-  }
-}
-
-/** Differs whenever the file differs: which file it is, its size and times; or why it cannot be seen. */
-export function stampOf(file: string): string {
-  try {
-    const { dev, ino, size, mtimeNs, ctimeNs } = statSync(file, { bigint: true })
-    return `${dev} ${ino} ${size} ${mtimeNs} ${ctimeNs}`
-  } catch (error) {
-    return error instanceof Error && 'code' in error ? String(error.code) : String(error)
   }
 }

@@ -4,8 +4,17 @@
  * Never: reads a file; finds fault: what comes in holds already.
  */
 import { relative } from 'node:path'
-import type { Category, Exemption, ListSource, Platform, Policy } from '../policy/index.ts'
+import type {
+  Category,
+  Exemption,
+  LabelTarget,
+  ListSource,
+  Platform,
+  Policy,
+} from '../policy/index.ts'
 import { plainSource } from '../policy/index.ts'
+import { NEVER_BLOCK } from './list-fields.ts'
+import type { ListSettings } from './list-schema.ts'
 import type { PlatformDefinition } from './platforms.ts'
 import type { CategorySettings, Settings } from './schema.ts'
 
@@ -60,8 +69,10 @@ function platformBits(
 }
 
 /**
- * Every list there is, in the order of the files: of the categories, the platforms and never-block. Names
- * are paths relative to `folder`, as people wrote them in the settings file of that folder.
+ * Every list that lies in a file of its own or of the platforms, in the order of the files: of the
+ * categories, the platforms, never-block and `lists`. Lists that are fetched join when they have come
+ * (`namedSource`). Names of plain paths are relative to `folder`, as people wrote them in the settings
+ * file of that folder.
  */
 export function listSources(
   settings: Settings,
@@ -92,7 +103,55 @@ export function listSources(
     return [own, quiet]
   })
   const never = settings.neverBlock.map((path) => ofFile(path, { kind: 'neverBlock' }))
-  return [...categories, ...named, ...never]
+  const more = settings.lists.flatMap((list) => {
+    if (list.file === null) return []
+    const source = nameIn(folder, list.file)
+    return [namedSource({ settings, platforms, list, file: list.file, source, fetchedMs: null })]
+  })
+  return [...categories, ...named, ...never, ...more]
+}
+
+export interface NamedList {
+  readonly settings: Settings
+  readonly platforms: readonly PlatformDefinition[]
+  readonly list: ListSettings
+  /** Absolute path of where it lies. */
+  readonly file: string
+  /** Where it comes from, for people. */
+  readonly source: string
+  /** Null for one that is edited where it lies. */
+  readonly fetchedMs: number | null
+}
+
+/** The source of one of `lists`. */
+export function namedSource(named: NamedList): ListSource {
+  const { settings, platforms, list, file, source, fetchedMs } = named
+  const { name, format, member, rejectedShareMax, licence } = list
+  return {
+    name,
+    target: listTarget(list, settings, platforms),
+    file,
+    entries: null,
+    format,
+    member,
+    rejectedShareMax,
+    provenance: { source, fetchedMs, licence },
+  }
+}
+
+/** What one of `lists` feeds, or frees from. */
+export function listTarget(
+  { category: name, exceptions }: ListSettings,
+  { categories }: Settings,
+  platforms: readonly PlatformDefinition[],
+): LabelTarget {
+  if (name === NEVER_BLOCK) return { kind: 'neverBlock' }
+  const bit = Object.keys(categories).indexOf(name)
+  if (!exceptions) return { kind: 'category', bit }
+  const category = categories[name]!
+  // Free from a quota is free from its platforms too, or the host would be metered all the same.
+  const bits = category.action === 'quota' ? platformBits(category, platforms) : 0
+  return { kind: 'exception', bit, platforms: bits }
 }
 
 function nameIn(folder: string, file: string): string {

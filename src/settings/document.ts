@@ -42,7 +42,7 @@ a setting for one run: \`--set quota.grace=5s --set 'zones[0].quota=none'\`.
 /** True where `key` stands directly in `group`. */
 function isIn(key: string, group: string): boolean {
   const rest = key.startsWith(group) ? key.slice(group.length) : ''
-  return /^(?:\[\]|\.NAME)?\.[A-Za-z]+$/.test(rest)
+  return /^(?:\[\]|\.NAME)?\.[A-Za-z0-9]+$/.test(rest)
 }
 
 function table(entries: readonly SettingEntry[]): string {

@@ -12,9 +12,12 @@ import { misread, type Reading, read } from './reading.ts'
 import {
   DURATION_PATTERN,
   formatDuration,
+  formatShare,
   formatSize,
   parseDuration,
+  parseShare,
   parseSize,
+  SHARE_PATTERN,
   SIZE_PATTERN,
 } from './units.ts'
 
@@ -44,6 +47,10 @@ export function written<T>(kind: Kind, expected: string, parse: (text: string) =
     })
     .meta({ ...kind })
 }
+
+/** What a setting is for, in plain words; `sample` as it would stand in the file. */
+export const about = (description: string, sample?: unknown) =>
+  sample === undefined ? { description } : { description, sample }
 
 interface Bounds {
   readonly min: number
@@ -76,6 +83,19 @@ export function size(min: string, max: string, sample: string) {
   return written(kind, `a size from ${min} to ${max}, such as ${sample}`, (text) =>
     between(parseSize(text), bounds, formatSize),
   )
+}
+
+/** A share, between two percentages as they are written: `5%` becomes 0.05. */
+export function percentage(min: string, max: string, sample: string) {
+  const bounds = { min: known(parseShare(min)), max: known(parseShare(max)) }
+  const kind = { kind: `percentage, ${min} to ${max}`, sample, pattern: SHARE_PATTERN }
+  return written(kind, `a percentage from ${min} to ${max}, such as ${sample}`, (text) =>
+    between(parseShare(text), bounds, formatShare),
+  )
+}
+
+export function truth() {
+  return z.boolean({ error: 'true or false' }).meta({ kind: 'true or false', sample: true })
 }
 
 /** Of a text in this program, which is right or a bug. */
@@ -157,12 +177,12 @@ export function line(sample: string) {
 }
 
 /** A path, as written; it is made absolute by whoever knows the folder. */
-export function path(sample: string) {
+export function path(sample: string, urlHint = 'download it, and name the file') {
   return written({ kind: 'path', sample }, `a path, such as ${sample}`, (text) => {
     if (text.trim() === '') return misread('it is empty')
     if (CONTROLS.test(text)) return misread('it has control characters')
     if (/^[a-z][a-z0-9+.-]+:\/\//i.test(text)) {
-      return misread('it is a URL', 'download it, and name the file')
+      return misread('it is a URL', urlHint)
     }
     return text.length <= PATH_LENGTH_MAX ? read(text) : misread('it is too long')
   })

@@ -26,6 +26,8 @@ export type Loaded =
       /** Absolute paths of every file that the settings rest on: what to watch. */
       readonly files: readonly string[]
       readonly warnings: readonly Problem[]
+      /** Lists that cannot be read; none but where `lists: 'tell'` was asked for. */
+      readonly unreadable: readonly Problem[]
       /** SHA-256, in hex, of settings and platforms: the same where nothing that matters has changed. */
       readonly digest: string
     }
@@ -41,10 +43,15 @@ export interface LoadOptions {
   readonly file: string
   /** `key.path=value`, in the order they are applied. */
   readonly overrides?: readonly string[]
+  /**
+   * `tell`: a list that cannot be read does not break the settings; it is told beside them, for whoever
+   * can do without it for a while. Unless told otherwise, it breaks them.
+   */
+  readonly lists?: 'tell'
   /** Throws an error with a `code` of node:fs where it cannot. The disk, unless told otherwise. */
   readonly readFile?: (file: string) => Uint8Array
   /** What stands in the way of reading `file`, or null. The disk, unless told otherwise. */
-  readonly probeFile?: (file: string) => string | null
+  readonly probeFile?: (file: string, orFolder: boolean) => string | null
 }
 
 /** Reads and judges everything; never throws for what stands in a file. */
@@ -79,10 +86,12 @@ function judgeAll({ file, yaml, options }: SettingsText): Loaded {
   const { errors, warnings } = judge(raw)
   const named = namedFiles(raw, folder)
   const platforms = loadPlatforms(named, options)
+  const lost = fileErrors(named, options.probeFile ?? probeDisk)
+  const told = lost.filter(({ kind }) => kind === 'list' && options.lists === 'tell')
   const complaints = [
     ...complaintsOf(settingsSchema, raw),
     ...errors,
-    ...fileErrors(named, options.probeFile ?? probeDisk),
+    ...lost.filter((one) => !told.includes(one)).map(({ complaint }) => complaint),
     ...platforms.complaints,
     ...(platforms.names === null ? [] : platformNameErrors(raw, platforms.names)),
   ]
@@ -106,12 +115,13 @@ function judgeAll({ file, yaml, options }: SettingsText): Loaded {
     sources,
     files,
     warnings: warned,
+    unreadable: told.map(({ complaint }) => locate(complaint)).toSorted(byPlace),
     digest,
   }
 }
 
 interface NamedFile {
-  readonly kind: 'list' | 'platforms' | 'users' | 'register'
+  readonly kind: 'list' | 'platforms' | 'users' | 'register' | 'certificates'
   readonly path: KeyPath
   /** As written. */
   readonly text: string
@@ -138,26 +148,35 @@ function namedFiles(raw: unknown, folder: string): NamedFile[] {
   for (const name of names) add('list', ['categories', name, 'lists'])
   add('platforms', ['platforms'])
   add('list', ['neverBlock'])
+  const lists = valueAt(raw, ['lists'])
+  for (const i of Array.isArray(lists) ? lists.keys() : []) add('list', ['lists', i, 'file'])
+  add('certificates', ['updates', 'certificates'])
   add('register', ['exemptions'])
   return named
 }
 
 const FILE_WORDS = {
-  list: 'a file of domains, one a line',
+  list: 'a file or folder of domains',
   platforms: 'a file of platforms',
   users: 'a file of users',
   register: 'a file of exemptions',
+  certificates: 'a file of certificates (PEM)',
 } as const
+
+interface FileError {
+  readonly kind: NamedFile['kind']
+  readonly complaint: Complaint
+}
 
 /** The platforms are read, not probed; the register may be missing, and says so itself. */
 function fileErrors(
   named: readonly NamedFile[],
-  probe: (file: string) => string | null,
-): Complaint[] {
+  probe: (file: string, orFolder: boolean) => string | null,
+): FileError[] {
   return named.flatMap((one) => {
     if (one.kind === 'platforms' || one.kind === 'register') return []
-    const fault = probe(one.file)
-    return fault === null ? [] : [fileError(one, fault)]
+    const fault = probe(one.file, one.kind === 'list')
+    return fault === null ? [] : [{ kind: one.kind, complaint: fileError(one, fault) }]
   })
 }
 
@@ -202,6 +221,8 @@ function inFolder(settings: Settings, folder: string): Settings {
     categories: Object.fromEntries(categories),
     platforms: file(settings.platforms),
     neverBlock: settings.neverBlock.map(absolute),
+    lists: settings.lists.map((list) => ({ ...list, file: file(list.file) })),
+    updates: { ...settings.updates, certificates: file(settings.updates.certificates) },
     exemptions: file(settings.exemptions),
   }
 }
@@ -236,12 +257,13 @@ function readText(file: string, readFile: LoadOptions['readFile'] = readRegularF
 }
 
 /** What keeps us from reading `file` on this machine, or null. */
-function probeDisk(file: string): string | null {
+function probeDisk(file: string, orFolder: boolean): string | null {
   try {
     const found = statSync(file)
-    if (found.isDirectory()) return 'it is a folder'
-    if (!found.isFile()) return 'it is not a file'
-    accessSync(file, constants.R_OK)
+    const folder = found.isDirectory()
+    if (folder && !orFolder) return 'it is a folder'
+    if (!folder && !found.isFile()) return 'it is not a file'
+    accessSync(file, folder ? constants.R_OK | constants.X_OK : constants.R_OK)
     return null
   } catch (error) {
     return faultOf(error)

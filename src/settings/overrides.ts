@@ -4,7 +4,15 @@
  */
 import { formatKeyPath, type KeyPath, parseKeyPath } from './key-path.ts'
 import { keysOf, listNode, type SchemaNode, schemaRoot, stepInto } from './outline.ts'
-import { type Complaint, cut, meantHint, type Problem, printable, quoteValue } from './problems.ts'
+import {
+  type Complaint,
+  cut,
+  meantHint,
+  type Problem,
+  printable,
+  quoteValue,
+  withoutPasswords,
+} from './problems.ts'
 import { unknownKey, valueAt } from './validation.ts'
 import { readYaml } from './yaml-source.ts'
 
@@ -75,7 +83,7 @@ function isWithin(path: KeyPath, around: KeyPath): boolean {
 const BRACKETED_ENDPOINT = /^\[[0-9a-f:.]*\]:\d+$/i
 
 function parseOverride(text: string): Parsed {
-  const file = `--set ${printable(cut(text))}`
+  const file = `--set ${printable(cut(withoutPasswords(text)))}`
   const equals = text.indexOf('=')
   if (equals === -1) {
     const words = { what: 'the equals sign is missing', expected: 'key.path=value' }

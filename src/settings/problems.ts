@@ -36,6 +36,11 @@ export interface Complaint {
   readonly hint: string
 }
 
+/** A complaint about what stands at `path`; what is not said is empty. */
+export function complaint(path: KeyPath, words: Partial<Omit<Complaint, 'path'>>): Complaint {
+  return { path, value: undefined, what: '', expected: '', hint: '', ...words }
+}
+
 /** Longer values are cut: a pasted file or key should not fill the screen, nor be read over a shoulder. */
 export const VALUE_LENGTH_MAX = 80
 
@@ -65,7 +70,19 @@ export function quoteValue(value: unknown): string {
   if (value === undefined || value === null) return ''
   if (Array.isArray(value)) return 'a list'
   if (typeof value === 'object') return 'a group of keys'
-  return typeof value === 'string' ? printable(JSON.stringify(cut(value))) : String(value)
+  return typeof value === 'string'
+    ? printable(JSON.stringify(cut(withoutPasswords(value))))
+    : String(value)
+}
+
+/** `user:password@`, wherever in a URL it stands, or in what was to be one. */
+const PASSWORD = /(\/{0,2}[^/\s:@]*):(?!\/\/)\S*@/g
+/** Longer than any URL that is read. */
+const URL_LENGTH_MAX = 4_096
+
+/** `text` with the passwords of its URLs left out: settings are printed where others look on. */
+export function withoutPasswords(text: string): string {
+  return text.slice(0, URL_LENGTH_MAX).replace(PASSWORD, '$1:…@')
 }
 
 export function cut(text: string): string {

@@ -5,29 +5,17 @@
  * The rules read what was written, not what was parsed: a mistake in one zone does not hide another's. What
  * the schema refuses is passed over here, because it has been reported.
  */
-import type { z } from 'zod'
 import { CATEGORIES_MAX, contains, formatNetwork, type Network } from '../policy/index.ts'
 import type { KeyPath } from './key-path.ts'
+import { listErrors, listsFeed } from './list-rules.ts'
 import type { Endpoint } from './network-fields.ts'
-import { type Complaint, meantHint } from './problems.ts'
+import { type Complaint, complaint, meantHint } from './problems.ts'
 import { categoryShape, listenSchema, settingsSchema, zoneSchema } from './schema.ts'
-import { valueAt } from './validation.ts'
+import { readable, valueAt } from './validation.ts'
 
 export interface Judgement {
   readonly errors: readonly Complaint[]
   readonly warnings: readonly Complaint[]
-}
-
-type Words = Partial<Pick<Complaint, 'at' | 'value' | 'what' | 'expected' | 'hint'>>
-
-function complaint(path: KeyPath, words: Words): Complaint {
-  return { path, value: undefined, what: '', expected: '', hint: '', ...words }
-}
-
-/** What `schema` makes of `raw`, or undefined where it refuses it (which is reported elsewhere). */
-function readable<T extends z.ZodType>(schema: T, raw: unknown): z.output<T> | undefined {
-  const result = schema.safeParse(raw)
-  return result.success ? result.data : undefined
 }
 
 /** What the rules have against `raw`: settings as they were written, not yet parsed. */
@@ -37,6 +25,7 @@ export function judge(raw: unknown): Judgement {
     ...zoneErrors(raw),
     ...categoriesOf(raw).flatMap(([name, category]) => categoryErrors(raw, name, category)),
     ...categoryCountErrors(raw),
+    ...listErrors(raw),
     ...hostErrors(raw),
   ]
   return { errors, warnings: [...zoneWarnings(raw), ...categoryWarnings(raw)] }
@@ -162,7 +151,7 @@ function categoryErrors(raw: unknown, name: string, category: object): Complaint
   const named = platforms === 'all' || (Array.isArray(platforms) && platforms.length > 0)
   if (valueAt(category, ['platforms']) !== undefined && platforms === undefined) return []
   if (!named) {
-    if (lists === undefined || lists.length > 0) return []
+    if (lists === undefined || lists.length > 0 || listsFeed(raw, name)) return []
     const what = 'it has neither lists nor platforms'
     return [complaint(path, { what, hint: 'write platforms: all, or name lists' })]
   }
@@ -185,9 +174,8 @@ function categoryWarnings(raw: unknown): Complaint[] {
   return categoriesOf(raw).flatMap(([name, category]) => {
     const action = readable(categoryShape.action, valueAt(category, ['action']))
     const lists = readable(categoryShape.lists, valueAt(category, ['lists']))
-    if (action === undefined || action === 'quota' || lists === undefined || lists.length > 0) {
-      return []
-    }
+    const listed = lists === undefined || lists.length > 0 || listsFeed(raw, name)
+    if (action === undefined || action === 'quota' || listed) return []
     const what = 'it has no lists, so no site belongs to it'
     return [complaint(['categories', name], { what, hint: 'name a list, or remove it' })]
   })

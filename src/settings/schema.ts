@@ -9,6 +9,7 @@
 import { z } from 'zod'
 import { MINUTES_MAX } from '../policy/index.ts'
 import {
+  about,
   choice,
   clockTime,
   date,
@@ -23,15 +24,13 @@ import {
   size,
   timezone,
 } from './fields.ts'
+import { listsSchema, updatesSchema } from './list-schema.ts'
 import { address, allowedAddress, endpoint, hostName, network, port } from './network-fields.ts'
 
 export const SETTINGS_VERSION = 1
 
+const LIST_URL_HINT = 'write it as url in lists, at the top level'
 const SCHEMES = ['basic', 'address', 'network'] as const
-
-/** What a setting is for, in plain words; `sample` as it would stand in the file. */
-const about = (description: string, sample?: unknown) =>
-  sample === undefined ? { description } : { description, sample }
 
 export const listenSchema = group({
   proxy: oneOrMany(endpoint('127.0.0.1:3128'), 'endpoints', 1)
@@ -80,9 +79,13 @@ const categoryKeys = group({
   action: choice(['block', 'quota', 'allow']).meta(
     about('`block` refuses, `quota` meters, `allow` only records that it was visited.', 'block'),
   ),
-  lists: oneOrMany(path('lists/porn.txt'), 'paths')
+  lists: oneOrMany(path('lists/porn.txt', LIST_URL_HINT), 'paths')
     .prefault([])
-    .meta(about('Files of domains, one a line.', ['lists/porn.txt'])),
+    .meta(
+      about('Files or folders of domains, packed or not, in any format that there is.', [
+        'lists/porn.txt',
+      ]),
+    ),
   minutes: integer(0, MINUTES_MAX, 60)
     .optional()
     .meta({
@@ -275,11 +278,13 @@ export const settingsSchema = group({
     .nullable()
     .prefault(null)
     .meta(about('File of the platforms that quota categories are made of.', 'platforms.yaml')),
-  neverBlock: oneOrMany(path('lists/never-block.txt'), 'paths')
+  neverBlock: oneOrMany(path('lists/never-block.txt', LIST_URL_HINT), 'paths')
     .prefault([])
     .meta(
       about('Files of hosts that are never refused and never metered.', ['lists/never-block.txt']),
     ),
+  lists: listsSchema,
+  updates: updatesSchema,
   exemptions: path('exemptions.yaml')
     .nullable()
     .prefault(null)

@@ -1,5 +1,5 @@
 /**
- * Owns: durations and sizes as people write them: `30s`, `90d`, `16KiB`.
+ * Owns: durations, sizes and shares as people write them: `30s`, `90d`, `16KiB`, `5%`.
  * Never: guesses a unit: a bare number is an error.
  */
 import { misread, type Reading, read } from './reading.ts'
@@ -42,6 +42,22 @@ export function parseSize(text: string): Reading<number> {
 
 export function formatSize(bytes: number): string {
   return bytes === 0 ? '0B' : formatQuantity(bytes, SIZE_UNITS)
+}
+
+export const SHARE_PATTERN = '^[0-9]{1,6}([.][0-9]{1,3})?%$'
+
+/** A share of one: `5%` is 0.05. */
+export function parseShare(text: string): Reading<number> {
+  if (new RegExp(SHARE_PATTERN).test(text)) return read(Number(text.slice(0, -1)) / 100)
+  if (text.startsWith('-')) return misread('it is negative')
+  if (/^\d+(?:\.\d+)?$/.test(text)) return misread('the % is missing', `write ${text}%`)
+  if (/^\d+,\d+%$/.test(text)) return misread('there is a comma in it', 'write a point')
+  return misread('it is not a number with a %')
+}
+
+/** `5%`, `0.5%`. */
+export function formatShare(share: number): string {
+  return `${Number((share * 100).toFixed(3))}%`
 }
 
 function parseQuantity(text: string, units: Units): Reading<number> {

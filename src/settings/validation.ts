@@ -100,6 +100,12 @@ function elsewhereHint(key: string): string {
   return homes.length === 0 ? '' : `did you mean ${homes.map((entry) => entry.key).join(' or ')}?`
 }
 
+/** What `schema` makes of `raw`, or undefined where it refuses it (which is reported elsewhere). */
+export function readable<T extends z.ZodType>(schema: T, raw: unknown): z.output<T> | undefined {
+  const result = schema.safeParse(raw)
+  return result.success ? result.data : undefined
+}
+
 export function valueAt(root: unknown, path: KeyPath): unknown {
   let value = root
   for (const part of path) {

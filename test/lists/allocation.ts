@@ -14,11 +14,22 @@ const domains = Array.from({ length: 1_000 }, (_, i) => `name${i}.example${i % 5
 const lookups = {
   domains: new Lookup(imageOf(listOf(...domains)).buffer),
   'top-level domains too': new Lookup(imageOf(listOf(...domains, '192.0.2.1', 'xxx')).buffer),
+  'exceptions and networks': new Lookup(
+    imageOf({
+      ...listOf('example1.com', ...domains),
+      exceptions: domains.map((domain) => `www.${domain}`),
+      networks: ['192.0.2.0/25', '2001:db8::/32'],
+      freedNetworks: ['192.0.2.16/28', '2001:db8:8000::/33'],
+    }).buffer,
+  ),
 }
 const asked = {
   listed: domains.map((domain) => `www.${domain}`),
   unlisted: domains.map((_, i) => `www.no${i}.example`),
   addresses: domains.map((_, i) => `192.0.2.${i & 255}`),
+  'addresses of version 6': domains.map(
+    (_, i) => `2001:db8:${(i * 97).toString(16)}::${i.toString(16)}`,
+  ),
   'one label': domains.map((_, i) => `host${i}`),
 }
 

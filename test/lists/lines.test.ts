@@ -1,133 +1,185 @@
 /** The fast reading of lines: equal to the slow one, unmoved by junk, the same in pieces. */
 import { readFileSync } from 'node:fs'
 import fc from 'fast-check'
-import { expect, test } from 'vitest'
-import { readLine } from '../../src/lists/formats.ts'
-import {
-  LINE_BYTES_MAX,
-  LineParser,
-  type ParsedLines,
-  parseEntries,
-  parseLines,
-} from '../../src/lists/lines.ts'
+import { describe, expect, test } from 'vitest'
+import { LineJoiner } from '../../src/lists/chunks.ts'
+import { lineReader } from '../../src/lists/formats.ts'
+import { LINE_BYTES_MAX, LineParser, parseEntries, parseLines } from '../../src/lists/lines.ts'
 import { REJECTED_LINES_KEPT, REJECTED_TEXT_LENGTH_MAX } from '../../src/lists/rejection.ts'
+import { formatNetwork } from '../../src/policy/address.ts'
+import { LIST_FORMATS, type ListFormat } from '../../src/policy/source.ts'
+import { bytesOf, dumpOf, hostsOf, namesOf, readingText } from './list-text.ts'
 
 const FIXTURES = new URL('fixtures/', import.meta.url)
-const bytesOf = (text: string) => new TextEncoder().encode(text)
-
-interface Used {
-  readonly line: number
-  readonly host: string
-}
-
-function namesOf({ names, nameLines }: ParsedLines): Used[] {
-  const used: Used[] = []
-  let at = 0
-  for (const line of nameLines) {
-    const end = at + 1 + names[at]!
-    used.push({ line, host: new TextDecoder().decode(names.subarray(at + 1, end)) })
-    at = end
-  }
-  expect(at).toBe(names.length)
-  return used
-}
-
-/** What formats.ts says of the same text, line by line. */
-function slowly(text: string): { used: Used[]; rejected: number } {
-  const used: Used[] = []
-  let rejected = 0
-  for (const [i, line] of text.split('\n').entries()) {
-    for (const reading of readLine(line)) {
-      if ('host' in reading) used.push({ line: i + 1, host: reading.host })
-      else rejected++
-    }
-  }
-  return { used, rejected }
-}
 
 /** Text that is often nearly a list, so that both readings have something to disagree on. */
+const listLine = fc.oneof(
+  { weight: 4, arbitrary: fc.domain() },
+  {
+    weight: 6,
+    arbitrary: fc
+      .tuple(
+        fc.constantFrom('', '0.0.0.0 ', '127.0.0.1\t', '*.', '||', '@@||', 'address=/', 'local=/'),
+        fc.oneof(fc.domain(), fc.stringMatching(/^[a-z0-9._-]{1,30}$/)),
+        fc.constantFrom(
+          '',
+          '^',
+          '^$all',
+          '^$popup',
+          '/',
+          '/#',
+          '/0.0.0.0',
+          '/x',
+          ' CNAME .',
+          ' b.c',
+        ),
+      )
+      .map((parts) => parts.join('')),
+  },
+  { weight: 2, arbitrary: fc.stringMatching(/^[a-zA-Z0-9.*:/#; \t_^|@$-]{0,30}$/) },
+  { weight: 1, arbitrary: fc.ipV4().map((address) => `${address}/24`) },
+  {
+    weight: 1,
+    arbitrary: fc.constantFrom(...['localhost.localdomain', 'a.local', 'b.1', 'c.1a', '.a.b']),
+  },
+  { weight: 1, arbitrary: fc.stringMatching(/^(a{61,65}\.){1,5}b{0,2}$/) },
+  { weight: 1, arbitrary: fc.string({ unit: 'grapheme', maxLength: 20 }) },
+)
 const listText = fc
-  .array(
-    fc.oneof(
-      { weight: 4, arbitrary: fc.domain() },
-      {
-        weight: 4,
-        arbitrary: fc.stringMatching(/^(0\.0\.0\.0 |127\.0\.0\.1 )?[a-z0-9._-]{1,30}$/),
-      },
-      { weight: 2, arbitrary: fc.stringMatching(/^[a-zA-Z0-9.*:/#; \t_-]{0,30}$/) },
-      {
-        weight: 1,
-        arbitrary: fc.constantFrom(...['localhost.localdomain', 'a.local', 'b.1', 'c.1a']),
-      },
-      { weight: 1, arbitrary: fc.stringMatching(/^(a{61,65}\.){1,5}b{0,2}$/) },
-      { weight: 1, arbitrary: fc.string({ unit: 'grapheme', maxLength: 20 }) },
-    ),
-  )
+  .array(listLine)
   .chain((lines) => fc.constantFrom('\n', '\r\n', ' # why\n', '\t\n').map((end) => lines.join(end)))
   .map((text) => text.replace(/\u2028|\u2029/g, ''))
+const format = fc.constantFrom(...LIST_FORMATS)
 
-test('fast and slow readings agree', () => {
+/** What formats.ts says of the same text, line by line. */
+function slowly(text: string, how: ListFormat) {
+  const reader = lineReader(how)
+  const found = { listed: [] as string[], freed: [] as string[], networks: [] as string[] }
+  let rejected = 0
+  const readings = text
+    .split('\n')
+    .flatMap((line, i) => reader.read(line).map((reading) => ({ reading, line: i + 1 })))
+  for (const { reading, line } of readings) {
+    if ('reason' in reading) rejected++
+    else if ('network' in reading) found.networks.push(`${line} ${readingText(reading)}`)
+    else if (reading.exception) found.freed.push(`${line} ${reading.host}`)
+    else found.listed.push(`${line} ${reading.host}`)
+  }
+  return { ...found, rejected: rejected + reader.finish().length }
+}
+
+test('fast and slow readings agree, in every format', () => {
   fc.assert(
-    fc.property(listText, (text) => {
-      const parsed = parseLines(bytesOf(text))
-      const { used, rejected } = slowly(text)
-      expect(namesOf(parsed)).toEqual(used)
-      expect(parsed.rejectedCount).toBe(rejected)
+    fc.property(listText, format, (text, how) => {
+      const parsed = parseLines(bytesOf(text), how)
+      const rows = (list: typeof parsed.exceptions) =>
+        namesOf(list).map(({ line, host }) => `${line} ${host}`)
+      expect({
+        listed: rows(parsed),
+        freed: rows(parsed.exceptions),
+        networks: parsed.networks.map(
+          ({ line, network, exception }) =>
+            `${line} ${exception ? '@@ ' : ''}${formatNetwork(network)}`,
+        ),
+        rejected: parsed.rejectedCount,
+      }).toEqual(slowly(text, how))
+    }),
+    { numRuns: 3_000 },
+  )
+})
+
+test('parsing never throws, in any format, and accounts for every line', () => {
+  fc.assert(
+    fc.property(
+      fc.oneof(fc.uint8Array({ maxLength: 400 }), listText.map(bytesOf)),
+      fc.option(format, { nil: undefined }),
+      (bytes, how) => {
+        const parsed = parseLines(bytes, how)
+        const lists = [...namesOf(parsed), ...namesOf(parsed.exceptions), ...parsed.networks]
+        const used = new Set(lists.map(({ line }) => line)).size
+        expect(used + parsed.rejectedCount).toBeGreaterThanOrEqual(parsed.contentLines)
+        expect(parsed.rejected.reduce((sum, { count }) => sum + count, 0)).toBe(
+          parsed.rejectedCount,
+        )
+        for (const host of [...hostsOf(parsed), ...hostsOf(parsed.exceptions)]) {
+          expect(host).toMatch(/^[a-z0-9_.:-]{1,253}$/)
+        }
+      },
+    ),
+    { numRuns: 2_000 },
+  )
+})
+
+test('another line takes no host away', () => {
+  // A zone is read as a whole: an open parenthesis or an origin is meant for what follows.
+  const byLines = fc.constantFrom(...LIST_FORMATS.filter((how) => how !== 'rpz'))
+  fc.assert(
+    fc.property(fc.array(listLine), listLine, fc.nat(), byLines, (lines, added, seed, how) => {
+      const at = seed % (lines.length + 1)
+      const before = parseLines(bytesOf(lines.join('\n')), how)
+      const after = parseLines(bytesOf(lines.toSpliced(at, 0, added).join('\n')), how)
+      const hosts = new Set(hostsOf(after))
+      expect(hostsOf(before).filter((host) => !hosts.has(host))).toEqual([])
+      const frees = hostsOf(after.exceptions).length > hostsOf(before.exceptions).length
+      if (frees) expect(added).toMatch(/@@|#/)
     }),
     { numRuns: 2_000 },
   )
 })
 
-test('parsing never throws, and accounts for every line', () => {
+test('no line makes another format of a list of domains', () => {
   fc.assert(
-    fc.property(fc.uint8Array({ maxLength: 400 }), (bytes) => {
-      const parsed = parseLines(bytes)
-      const used = new Set(namesOf(parsed).map(({ line }) => line)).size
-      expect(used + parsed.rejectedCount).toBeGreaterThanOrEqual(parsed.contentLines)
-      expect(parsed.rejected.reduce((sum, { count }) => sum + count, 0)).toBe(parsed.rejectedCount)
-      for (const { host } of namesOf(parsed)) expect(host).toMatch(/^[a-z0-9_.:-]{1,253}$/)
-    }),
+    fc.property(
+      fc.array(fc.domain(), { minLength: 1 }),
+      listLine,
+      fc.nat(),
+      (lines, added, seed) => {
+        const at = seed % (lines.length + 1)
+        const hosts = new Set(
+          hostsOf(parseLines(bytesOf(lines.toSpliced(at, 0, added).join('\n')))),
+        )
+        expect(lines.filter((line) => !hosts.has(line.toLowerCase()))).toEqual([])
+      },
+    ),
     { numRuns: 2_000 },
   )
 })
 
 test('a list read in pieces is the same list', () => {
   fc.assert(
-    fc.property(listText, fc.nat(), (text, seed) => {
+    fc.property(listText, format, fc.array(fc.nat({ max: 60 })), (text, how, sizes) => {
       const bytes = bytesOf(text)
-      const cut = bytes.lastIndexOf(10, bytes.length === 0 ? 0 : seed % bytes.length) + 1
-      const parser = new LineParser(0)
-      parser.read(bytes, 0, cut)
-      parser.read(bytes, cut, bytes.length)
-      expect(parser.finish()).toEqual(parseLines(bytes))
+      const parser = new LineParser(0, how)
+      const joiner = new LineJoiner((piece, end) => parser.read(piece, 0, end))
+      let at = 0
+      for (const size of sizes) {
+        joiner.add(bytes.subarray(at, at + size))
+        at += size
+      }
+      joiner.add(bytes.subarray(at))
+      joiner.finish()
+      expect(parser.finish()).toEqual(parseLines(bytes, how))
     }),
   )
 })
 
-/** The fixture shows bytes as escapes, so that an editor cannot mend what must stay broken. */
-function fixtureBytes(): Uint8Array {
-  const text = readFileSync(new URL('junk.txt', FIXTURES), 'utf8')
+/** The fixtures show bytes as escapes, so that an editor cannot mend what must stay broken. */
+function fixtureBytes(name: string): Uint8Array {
+  const text = readFileSync(new URL(name, FIXTURES), 'utf8')
   const bytes: number[] = []
-  for (const [match, hex] of text.matchAll(/\\x([0-9a-f]{2})|[\s\S]/g)) {
+  for (const [match, hex] of text.matchAll(/\\x([0-9a-f]{2})|[\s\S]/gu)) {
     if (hex === undefined) bytes.push(...bytesOf(match))
     else bytes.push(Number.parseInt(hex, 16))
   }
   return Uint8Array.from(bytes)
 }
 
-test('junk is read as the dump says', async () => {
-  const parsed = parseLines(fixtureBytes())
-  const dump = [
-    `${parsed.lines} lines, ${parsed.contentLines} with content, ${parsed.nameLines.length} names used, ${parsed.rejectedCount} rejected`,
-    '',
-    ...namesOf(parsed).map(({ line, host }) => `line ${line}: ${host}`),
-    '',
-    ...parsed.rejected.flatMap(({ reason, count, first }) => [
-      `${reason}: ${count}`,
-      ...first.map(({ line, text }) => `  line ${line}: ${text}`),
-    ]),
-  ]
-  await expect(`${dump.join('\n')}\n`).toMatchFileSnapshot('fixtures/junk.dump.txt')
+describe('a list of each format, with every junk, is read as its dump says', () => {
+  const golden = LIST_FORMATS.filter((how) => how !== 'ut1')
+  test.each(golden)('%s', async (how) => {
+    const bytes = fixtureBytes(`${how}.txt`)
+    await expect(dumpOf(parseLines(bytes, how))).toMatchFileSnapshot(`fixtures/${how}.dump.txt`)
+  })
 })
 
 test('of each reason the first lines are kept, cut and fit for a terminal', () => {
@@ -152,6 +204,13 @@ test('a line without end is one rejected line, and a long comment is a comment',
   expect(parsed.contentLines).toBe(2)
 })
 
+test('what lies in the buffer behind the last line is no part of it', () => {
+  const parser = new LineParser(0, 'adblock')
+  parser.read(bytesOf('||example.com^'), 0, '||example.com'.length)
+  parser.read(bytesOf('@@||example.org^'), 0, 2)
+  expect(hostsOf(parser.finish())).toEqual(['example.com'])
+})
+
 test('many names that grow by being read do not overflow their buffer', () => {
   const hosts = Array.from({ length: 2_000 }, (_, i) => `ä${i}.se`)
   const parsed = parseLines(bytesOf(hosts.join('\n')))
@@ -167,11 +226,13 @@ test('entries keep the lines of the file that they stand in', () => {
     { text: 'facebook.com', line: 12 },
     { text: ' *.fbcdn.net ', line: 14 },
     { text: 'not a host', line: 15 },
+    { text: '192.0.2.0/24', line: 16 },
   ])
   expect(namesOf(parsed)).toEqual([
     { line: 12, host: 'facebook.com' },
     { line: 14, host: 'fbcdn.net' },
   ])
+  expect(parsed.networks).toMatchObject([{ line: 16, exception: false }])
   expect(parsed.rejected).toMatchObject([{ reason: 'host-character', first: [{ line: 15 }] }])
-  expect(parsed).toMatchObject({ lines: 3, contentLines: 3 })
+  expect(parsed).toMatchObject({ lines: 4, contentLines: 4, sha256: '' })
 })

@@ -8,15 +8,19 @@ import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
 import { locate } from '../../src/lists/locate.ts'
 import { Lookup } from '../../src/lists/lookup.ts'
+import { formatAddress } from '../../src/policy/address.ts'
 import { noLabels } from '../../src/policy/policy.ts'
 import type { LabelTarget } from '../../src/policy/source.ts'
 import {
   addTarget,
+  free,
   imageOf,
   isAddress,
   listOf,
+  networkOf,
   PlainWalk,
   porn,
+  provenance,
   suffixesOf,
   type TestList,
 } from './images.ts'
@@ -41,9 +45,34 @@ const target: fc.Arbitrary<LabelTarget> = fc.oneof(
     bit: fc.nat(31),
   }),
   fc.constant<LabelTarget>({ kind: 'neverBlock' }),
+  fc.record({ kind: fc.constant('exception' as const), bit: fc.nat(3), platforms: fc.nat(15) }),
 )
+/** Few bits, so that lists and exceptions meet. */
+const network = fc.oneof(
+  fc
+    .tuple(fc.constantFrom(8, 16, 23, 24, 27, 30, 31, 32), fc.nat(255))
+    .map(([prefix, last]) => `192.0.${prefix > 16 ? 2 : 0}.${cut(last, prefix)}/${prefix}`),
+  fc
+    .tuple(fc.constantFrom(0, 1, 32, 96, 112, 126, 127, 128), fc.nat(3))
+    .map(([prefix, last]) =>
+      prefix < 32 ? `::/${prefix}` : `2001:db8::${last & cut(3, prefix - 96)}/${prefix}`,
+    ),
+)
+/** Without the bits of the last byte that lie beyond the prefix. */
+function cut(last: number, prefix: number): number {
+  return prefix < 24 ? 0 : last & (0xff << Math.max(0, 32 - prefix))
+}
 const lists: fc.Arbitrary<TestList[]> = fc
-  .array(fc.record({ target, domains: fc.array(host, { maxLength: 30 }) }), { maxLength: 5 })
+  .array(
+    fc.record({
+      target,
+      domains: fc.array(host, { maxLength: 30 }),
+      exceptions: fc.array(host, { maxLength: 6 }),
+      networks: fc.array(network, { maxLength: 6 }),
+      freedNetworks: fc.array(network, { maxLength: 3 }),
+    }),
+    { maxLength: 5 },
+  )
   .map((made) => made.map((list, i) => ({ ...list, name: `list ${i}` })))
 
 describe('against a plain walk over sets', () => {
@@ -58,13 +87,14 @@ describe('against a plain walk over sets', () => {
         const below = listed.map((domain) => `sub.${domain}`).filter(({ length }) => length <= 253)
         for (const name of [...asked, ...listed, ...below]) {
           const expected = plain.labels(name)
-          const any = made.some(({ domains }) =>
-            suffixesOf(name).some((suffix) => domains.includes(suffix)),
-          )
+          const any = expected.neverBlock || (expected.categories | expected.platforms) !== 0
           expect(lookup.match(name, labels), name).toBe(any)
           expect(labels, name).toEqual(expected)
           const bytes = new TextEncoder().encode(`..${name}.com`)
           expect(lookup.matchBytes(bytes, 2, bytes.length - 4, labels), name).toBe(any)
+          expect(labels, name).toEqual(expected)
+          const alone = new TextEncoder().encode(name)
+          expect(lookup.matchBytes(alone, 0, alone.length, labels), name).toBe(any)
           expect(labels, name).toEqual(expected)
         }
       }),
@@ -77,24 +107,81 @@ describe('against a plain walk over sets', () => {
       fc.property(lists, host, (made, name) => {
         const { buffer } = imageOf(...made)
         const labels = noLabels()
-        const found = new Lookup(buffer).match(name, labels)
+        new Lookup(buffer).match(name, labels)
         const locations = locate(buffer, name)
-        expect(locations.length > 0).toBe(found)
         const together = noLabels()
-        for (const location of locations) addTarget(together, location.target)
+        // The least specific first; what one name says, all of it, before what the next one says.
+        const steps = [...new Set(locations.map(({ domain }) => domain))].reverse()
+        for (const step of steps) {
+          const here = locations.filter(({ domain }) => domain === step)
+          for (const { frees, target } of here) if (!frees) addTarget(together, target)
+          for (const { frees, target } of here) if (frees) free(together, target)
+        }
         expect(together).toEqual(labels)
-        const expected = suffixesOf(name).flatMap((domain) =>
-          made.flatMap((list) => {
-            const line = list.domains.indexOf(domain) + 1
-            return line === 0 ? [] : [{ domain, list: list.name, line, target: list.target }]
-          }),
+        expect(locations.filter(({ domain }) => !domain.includes('/'))).toEqual(
+          suffixesOf(name).flatMap((domain) => made.flatMap((list) => expectedOf(list, domain))),
         )
-        expect(locations).toEqual(expected)
       }),
       { numRuns: 200 },
     )
   })
+
+  test('a line more never frees a host, but by an exception', () => {
+    fc.assert(
+      fc.property(
+        lists,
+        fc.array(host, { minLength: 20, maxLength: 40 }),
+        fc.nat(),
+        (made, asked, at) => {
+          const listing = made.filter(({ target: { kind } }) => kind !== 'exception')
+          fc.pre(listing.length > 0)
+          const grown = listing[at % listing.length]!
+          const [added, ...hosts] = asked
+          const more = made.map((list) =>
+            list === grown ? { ...list, domains: [...list.domains, added!] } : list,
+          )
+          const [before, after] = [imageOf(...made), imageOf(...more)].map(
+            ({ buffer }) => new Lookup(buffer),
+          )
+          for (const name of [...hosts, added!, ...grown.domains]) {
+            const [had, has] = [noLabels(), noLabels()]
+            before!.match(name, had)
+            after!.match(name, has)
+            expect(had.categories & ~has.categories, name).toBe(0)
+            expect(had.platforms & ~has.platforms, name).toBe(0)
+            expect(had.neverBlock && !has.neverBlock, name).toBe(false)
+          }
+        },
+      ),
+      { numRuns: 200 },
+    )
+  })
 })
+
+/** Where the list names `domain`; a network of one address is that address. */
+function expectedOf(list: TestList, domain: string) {
+  const { name, target, domains, exceptions = [], networks = [], freedNetworks = [] } = list
+  const nameOf = (entry: string) =>
+    entry.includes('/') && networkOf(entry).prefix === 128 ? formatAddress(networkOf(entry)) : entry
+  const before = domains.length + exceptions.length
+  const entries = [
+    ...domains.map((entry, i) => ({ entry, line: i + 1, at: '' })),
+    ...networks.map((entry, i) => ({ entry: nameOf(entry), line: before + i + 1, at: '' })),
+    ...exceptions.map((entry, i) => ({ entry, line: domains.length + i + 1, at: '@@' })),
+    ...freedNetworks.map((entry, i) => {
+      return { entry: nameOf(entry), line: before + networks.length + i + 1, at: '@@' }
+    }),
+  ]
+  const found = ['', '@@'].flatMap(
+    (at) => entries.find((one) => one.entry === domain && one.at === at) ?? [],
+  )
+  return found
+    .filter(({ at }) => at === '' || target.kind !== 'neverBlock')
+    .map(({ line, at }) => {
+      const frees = at !== '' || target.kind === 'exception'
+      return { domain, list: name, line, target, frees, version: '', provenance }
+    })
+}
 
 describe('by name', () => {
   const check = (domains: string[], name: string, expected: boolean) =>
@@ -136,7 +223,8 @@ describe('by name', () => {
     [...'example.com'].map((c) => String.fromCharCode(c.charCodeAt(0) + 256)).join(''),
     false,
   )
-  check(['example.com'], `${String.fromCharCode(0x178)}.example.com`, false)
+  check(['example.com'], `example.c${String.fromCharCode(0x16f)}m`, false)
+  check(['example.com', 'b.example.com'], `${String.fromCharCode(0x162)}.example.com`, true)
 })
 
 test('labels of an earlier host do not stay', () => {
@@ -166,6 +254,98 @@ test('labels of parents and children are joined', () => {
   })
 })
 
+describe('exceptions', () => {
+  const social = { kind: 'category', bit: 1 } as const
+  const check = (
+    what: string,
+    made: readonly Partial<TestList>[],
+    expected: Record<string, number>,
+  ) =>
+    test(what, () => {
+      const named = made.map((list, i) => ({ ...listOf(), name: `list ${i}`, ...list }))
+      const lookup = new Lookup(imageOf(...named).buffer)
+      const labels = noLabels()
+      for (const [host, categories] of Object.entries(expected)) {
+        expect(lookup.match(host, labels), host).toBe(categories !== 0)
+        expect(labels, host).toEqual({ ...noLabels(), categories })
+      }
+    })
+  check(
+    'free the name and what lies under it, but not what is listed more specifically',
+    [{ domains: ['a.com', 'x.y.b.a.com'], exceptions: ['b.a.com'] }],
+    {
+      'a.com': 1,
+      'c.a.com': 1,
+      'b.a.com': 0,
+      'y.b.a.com': 0,
+      'x.y.b.a.com': 1,
+      'z.x.y.b.a.com': 1,
+    },
+  )
+  check('win at the same name', [{ domains: ['a.com'], exceptions: ['a.com'] }], { 'www.a.com': 0 })
+  check(
+    'free from their own category alone, in whatever list of it the host is',
+    [
+      { domains: ['a.com'] },
+      { domains: ['a.com'], target: social },
+      { target: { kind: 'exception', bit: 0, platforms: 0 }, domains: ['www.a.com'] },
+    ],
+    { 'a.com': 3, 'www.a.com': 2 },
+  )
+  check(
+    'do not depend on the order of the lists',
+    [{ exceptions: ['www.a.com'] }, { domains: ['a.com'] }],
+    { 'a.com': 1, 'www.a.com': 0 },
+  )
+  check('of a top-level domain', [{ domains: ['xxx', 'b.xxx'], exceptions: ['a.xxx'] }], {
+    xxx: 1,
+    'c.xxx': 1,
+    'a.xxx': 0,
+    'www.a.xxx': 0,
+    'b.xxx': 1,
+  })
+  check(
+    'of networks: the longer prefix wins, and the address itself over all',
+    [
+      {
+        networks: ['10.0.0.0/8', '10.1.2.0/24'],
+        freedNetworks: ['10.1.0.0/16'],
+        domains: ['10.1.3.3'],
+      },
+      { exceptions: ['10.1.2.3'] },
+    ],
+    { '10.0.0.1': 1, '10.1.0.0': 0, '10.1.2.4': 1, '10.1.2.3': 0, '10.1.3.3': 1, '11.0.0.0': 0 },
+  )
+  test('never of what is never blocked', () => {
+    const never = { kind: 'neverBlock' } as const
+    const { buffer } = imageOf({
+      name: 'n',
+      target: never,
+      domains: ['a.com'],
+      exceptions: ['www.a.com'],
+    })
+    const labels = noLabels()
+    expect(new Lookup(buffer).match('www.a.com', labels)).toBe(true)
+    expect(labels.neverBlock).toBe(true)
+    expect(locate(buffer, 'www.a.com').map(({ domain }) => domain)).toEqual(['a.com'])
+  })
+  test('of a category free its platforms too, also in the background', () => {
+    const { buffer } = imageOf(
+      { name: 'p', target: { kind: 'platform', bit: 3 }, domains: ['a.com'] },
+      { name: 'b', target: { kind: 'background', bit: 4 }, domains: ['a.com'] },
+      { name: 'q', target: { kind: 'platform', bit: 5 }, domains: ['a.com'] },
+      {
+        name: 'e',
+        target: { kind: 'exception', bit: 1, platforms: 0b11000 },
+        domains: ['www.a.com'],
+      },
+    )
+    const labels = noLabels()
+    expect(new Lookup(buffer).match('www.a.com', labels)).toBe(true)
+    expect(labels).toEqual({ ...noLabels(), platforms: 1 << 5 })
+  })
+})
+
 test('random junk is no host, and no harm', () => {
   const { buffer } = imageOf(listOf('a.b', 'c', '192.0.2.1', 'example.com'))
   const lookup = new Lookup(buffer)
@@ -182,7 +362,7 @@ test('random junk is no host, and no harm', () => {
 test('no allocation', () => {
   const script = fileURLToPath(new URL('allocation.ts', import.meta.url))
   const measured = JSON.parse(execFileSync(process.execPath, [script], { encoding: 'utf8' }))
-  expect(Object.keys(measured)).toHaveLength(16)
+  expect(Object.keys(measured)).toHaveLength(30)
   // The smallest object has 16 bytes. Asking how much heap is used leaves a little behind by itself.
   for (const [what, bytes] of Object.entries(measured)) expect(bytes, what).toBeLessThan(1)
 })

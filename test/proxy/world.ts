@@ -17,7 +17,7 @@ export function openWorld(version = 1, over: Readonly<Record<string, unknown>> =
     dns: { hosts: { 'origin.test': '127.0.0.1' } },
     ...over,
   })
-  const image = buildImage([], () => 0)
+  const image = buildImage([], { elapsedMs: () => 0 })
   if (image.kind !== 'built') throw new Error('an image of no lists cannot be built')
   const { paths, onFailure, unacknowledged } = settings.log
   return {

@@ -2,7 +2,8 @@ import { mkdtempSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'nod
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { POLL_MS, stampOf, Watch } from '../../src/service/watch.ts'
+import { stampOf } from '../../src/lists/stamp.ts'
+import { POLL_MS, Watch } from '../../src/service/watch.ts'
 
 let folder: string
 let file: string

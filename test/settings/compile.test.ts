@@ -4,7 +4,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import { decide, type Exemption, noLabels, parseHost } from '../../src/policy/index.ts'
-import { compilePolicy, listSources } from '../../src/settings/compile.ts'
+import { compilePolicy, listSources, namedSource } from '../../src/settings/compile.ts'
 import { readPlatforms } from '../../src/settings/platforms.ts'
 import { FOLDER, good, load, PLATFORMS } from './memory.ts'
 
@@ -124,6 +124,55 @@ describe('the sources of lists', () => {
       ['platforms.yaml: tiktok', 'platform', 2, ['tiktok.com']],
       ['never.txt', 'neverBlock', null, null],
     ])
+  })
+
+  describe('of the top level', () => {
+    const text = `${TEXT}lists:
+  - { file: a.txt, name: more, category: porn, format: hosts, member: x, rejected: 1%, licence: MIT }
+  - { file: a.txt, name: free, category: social, exceptions: true }
+  - { file: b.txt, category: neverBlock }
+  - { url: "https://lists.test/adult.txt", category: web, exceptions: true }
+`
+    const settings = good(text, FILES)
+
+    it('say all that was said of them; what is fetched is not there yet', () => {
+      const sources = listSources(settings, platforms, FOLDER).slice(9)
+      const file = { file: '/etc/sluss/a.txt', entries: null }
+      const plain = { format: 'auto', member: null, rejectedShareMax: 0.05 }
+      const provenance = { source: 'a.txt', fetchedMs: null, licence: '' }
+      expect(sources).toEqual([
+        {
+          ...file,
+          name: 'more',
+          target: { kind: 'category', bit: 0 },
+          format: 'hosts',
+          member: 'x',
+          rejectedShareMax: 0.01,
+          provenance: { ...provenance, licence: 'MIT' },
+        },
+        // Free of the quota is free of its platforms.
+        {
+          ...{ ...file, ...plain, name: 'free', provenance },
+          target: { kind: 'exception', bit: 1, platforms: 0b101 },
+        },
+        {
+          ...{ ...file, ...plain, name: 'b', file: '/etc/sluss/b.txt' },
+          target: { kind: 'neverBlock' },
+          provenance: { ...provenance, source: 'b.txt' },
+        },
+      ])
+    })
+
+    it('come from where they were fetched', () => {
+      const list = settings.lists[3]!
+      const fetched = { file: '/var/x.list', source: 'https://lists.test/adult.txt', fetchedMs: 5 }
+      expect(namedSource({ settings, platforms, list, ...fetched })).toMatchObject({
+        name: 'adult',
+        target: { kind: 'exception', bit: 3, platforms: 0 },
+        file: '/var/x.list',
+        provenance: { source: 'https://lists.test/adult.txt', fetchedMs: 5 },
+      })
+    })
   })
 
   it('have the absolute path, also of a file elsewhere', () => {

@@ -57,6 +57,7 @@ describe('docs/settings.md', () => {
       'zones[].networks',
       'zones[].identify',
       'categories.NAME.action',
+      'lists[].category',
     ])
   })
 })

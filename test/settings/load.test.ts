@@ -129,14 +129,19 @@ describe('files that settings name', () => {
 
   it('are sought beside the settings, and must be readable files', () => {
     const file = join(folder, 'sluss.yaml')
-    writeFileSync(file, `${LEAST}neverBlock: [good.txt, missing.txt, ., good.txt/deeper]\n`)
+    const users = 'identity: { basic: { users: . } }'
+    writeFileSync(
+      file,
+      `${LEAST}neverBlock: [good.txt, missing.txt, ., good.txt/deeper]\n${users}\n`,
+    )
     writeFileSync(join(folder, 'good.txt'), 'example.com\n')
     const loaded = loadSettings({ file })
     const said = loaded.ok ? [] : loaded.problems.map(({ key, value, what }) => [key, value, what])
     expect(said).toEqual([
       ['neverBlock[1]', '"missing.txt"', 'there is no such file'],
-      ['neverBlock[2]', '"."', 'it is a folder'],
+      // A list may be a folder.
       ['neverBlock[3]', '"good.txt/deeper"', 'there is no such file'],
+      ['identity.basic.users', '"."', 'it is a folder'],
     ])
   })
 

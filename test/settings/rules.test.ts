@@ -125,6 +125,72 @@ describe('categories', () => {
   ])
 })
 
+describe('lists', () => {
+  const lists = (...rows: string[]) =>
+    `${LOCAL}\ncategories: { porn: { action: block } }\nlists:\n${rows.map((row) => `  - { ${row} }`).join('\n')}`
+  const UT1 = 'url: "https://ut1.test/adult.tar.gz", category: porn'
+  check('the only one of a category', lists(UT1), [])
+  check('of a quota', lists(UT1).replace('action: block', 'action: quota'), [])
+  check('exceptions alone give a category nothing', lists(`${UT1}, exceptions: true`), [
+    'warning: sluss.yaml:3: categories.porn — it has no lists',
+  ])
+  check('of neverBlock', lists(UT1, 'file: list.txt, category: neverBlock'), [])
+  check('neither url nor file', lists(`${UT1}`, 'category: porn'), [
+    'sluss.yaml:6: lists[1] — expected url or file; it comes from nowhere',
+  ])
+  check('url and file', lists(`${UT1}, file: list.txt`), [
+    'sluss.yaml:5: lists[0].file — expected url or file, not both',
+  ])
+  check('keys of url for a file', lists('file: list.txt, category: porn, every: 1h'), [
+    'lists[0].every: "1h" — the list is a file; every belongs to url; remove it',
+  ])
+  check('a file that is not there', lists('file: lost.txt, category: porn'), [
+    'lists[0].file: "lost.txt" — expected a file or folder of domains; there is no such file',
+  ])
+  check('an unknown category', lists(UT1, 'file: list.txt, category: prn'), [
+    'lists[1].category: "prn" — expected one of porn, neverBlock; there is no such category; did you mean porn?',
+  ])
+  check('no category', lists(UT1, 'file: list.txt'), [
+    'lists[1].category — expected the name of a category, or neverBlock; it is missing',
+  ])
+  check(
+    'exceptions of neverBlock',
+    lists(UT1, 'file: list.txt, category: neverBlock, exceptions: true'),
+    ['lists[1].exceptions: true — what is in neverBlock is never blocked'],
+  )
+  check('a name twice', lists(`${UT1}, name: a`, 'file: list.txt, category: porn, name: a'), [
+    'lists[1].name: "a" — expected a name of its own; lists[0] has it already',
+  ])
+  check(
+    'a name twice that nobody wrote',
+    lists(UT1, 'file: list.txt, category: porn, name: adult'),
+    ['lists[1].name: "adult" — expected a name of its own; lists[0] has it already'],
+  )
+  check('one URL twice', lists(UT1, UT1), [
+    'lists[1].url — expected a name of its own; its name would be adult, as lists[0] has; write name: … for one of them',
+  ])
+  check('two members of one archive', lists(`${UT1}, member: a`, `${UT1}, member: b`), [])
+  check(
+    'the name of a plain path',
+    `${lists('file: list.txt, category: porn, name: list')}\nneverBlock: [./list]`.replace(
+      './list',
+      'list',
+    ),
+    [
+      'neverBlock[0]',
+      'lists[0].name: "list" — expected a name of its own; neverBlock has it already',
+    ].toReversed(),
+  )
+  check(
+    'no name to be made',
+    lists('file: "...", category: porn'),
+    [
+      'lists[0].file: "..."',
+      'lists[0].file — no name can be made of it; write name: …',
+    ].toReversed(),
+  )
+})
+
 describe('dns.hosts', () => {
   check(
     'one host in two spellings',

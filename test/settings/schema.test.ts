@@ -45,6 +45,16 @@ describe('defaults', () => {
       categories: {},
       platforms: null,
       neverBlock: [],
+      lists: [],
+      updates: {
+        proxy: null,
+        certificates: null,
+        timeoutMs: 900_000,
+        idleMs: 30_000,
+        bytesMax: 512 * 1_048_576,
+        retries: 3,
+        hold: false,
+      },
       exemptions: null,
       quota: {
         thresholdBytes: 16_384,
@@ -195,6 +205,87 @@ describe('categories', () => {
   refuse('categories: { 7: { action: allow, lists: [] } }', 'it does not start with a small letter')
   refuse('categories: [porn]', 'expected a group of categories by name')
   refuse('categories: { porn: block }', 'expected a group with the keys action, lists')
+})
+
+describe('lists', () => {
+  const porn = 'categories: { porn: { action: block } }'
+  const one = (keys: string) => `lists: [{ category: porn, ${keys} }]\n${porn}`
+  const first = ({ lists }: ReturnType<typeof good>) => lists[0]
+  const name = (settings: ReturnType<typeof good>) => first(settings)?.name
+  const URL = 'url: "https://Lists.Test/a/Adult.tar.gz"'
+  check(one(URL), first, {
+    name: 'adult',
+    url: 'https://lists.test/a/Adult.tar.gz',
+    file: null,
+    category: 'porn',
+    format: 'auto',
+    member: null,
+    everyMs: 86_400_000,
+    checksum: null,
+    sha256: null,
+    licence: '',
+    rejectedShareMax: 0.05,
+    fallShare: 0.3,
+    growthShare: 1,
+    exceptions: false,
+  })
+  check(one(`${URL}, member: mixed_adult`), name, 'adult-mixed_adult')
+  check(one(`${URL}, name: a-b_1`), name, 'a-b_1')
+  check(one('url: "https://lists.test/"'), name, 'lists-test')
+  check(one('url: "https://lists.test/hosts?porn=1"'), name, 'hosts')
+  check(one(`sha256: ${'AB'.repeat(32)}, ${URL}`), (s) => first(s)?.sha256, 'ab'.repeat(32))
+  check(
+    one(`${URL}, every: 1h, rejected: 0.5%, fall: 0%, growth: 250%, exceptions: true`),
+    (settings) => {
+      const { everyMs, rejectedShareMax, fallShare, growthShare, exceptions } = first(settings)!
+      return [everyMs, rejectedShareMax, fallShare, growthShare, exceptions]
+    },
+    [3_600_000, 0.005, 0, 2.5, true],
+  )
+  refuse(one('url: "http://lists.test/a"'), 'over http anyone on the way could change the list')
+  refuse(one('url: "ftp://lists.test/a"'), 'ftp: is not https:')
+  refuse(one('url: "https://u:secret@lists.test/a"'), '"https://u:…@lists.test/a" — expected an')
+  refuse(one('url: lists.test/a'), 'it is not a URL')
+  refuse(one('url: "https://lists.test/a#b"'), 'remove that part')
+  refuse(one('file: "https://lists.test/a"'), 'it is a URL')
+  refuse(one(`${URL}, every: 1m`), 'the least is 5m')
+  refuse(one(`${URL}, fall: 30`), 'a percentage from 0% to 100%, such as 30%')
+  refuse(one(`${URL}, fall: "30"`), 'the % is missing; write 30%')
+  refuse(one(`${URL}, fall: 101%`), 'the most is 100%')
+  refuse(one(`${URL}, rejected: "0,5%"`), 'write a point')
+  refuse(one(`${URL}, rejected: -1%`), 'it is negative')
+  refuse(one(`${URL}, sha256: abc`), 'it has 3')
+  refuse(one(`${URL}, member: ../adult`), 'it is no name of a file or folder')
+  refuse(one(`${URL}, name: Adult`), 'it has other characters')
+  refuse(one(`${URL}, name: a/b`), 'it has other characters')
+  refuse(one(`${URL}, format: host`), 'did you mean hosts?')
+  refuse(one(`${URL}, exceptions: ja`), 'expected true or false')
+  refuse('lists: lists/porn.txt', 'a list of lists')
+})
+
+describe('updates', () => {
+  check(
+    'updates: { proxy: "http://anna:s3cret@proxy.test:8080", hold: true, size: 1GiB, timeout: 1h }',
+    ({ updates }) => [updates.proxy, updates.hold, updates.bytesMax, updates.timeoutMs],
+    ['http://anna:s3cret@proxy.test:8080/', true, 1_073_741_824, 3_600_000],
+  )
+  refuse('updates: { proxy: "socks://anna:s3cret@proxy.test" }', 'socks: is not http:')
+  refuse('updates: { proxy: "http://proxy.test/x" }', 'something stands after the port')
+  refuse('updates: { retries: 11 }', 'a whole number from 0 to 10')
+
+  it.each([
+    'socks://anna:s3cret@proxy.test',
+    'http://anna:s3cret@proxy.test/x',
+    'http://anna:s3/cret@proxy.test',
+    'http://anna:s3@cret@proxy.test/x',
+    'anna:s3cret@proxy.test',
+    `http://anna:s3cret${'x'.repeat(500)}@proxy.test/x`,
+  ])('never say the password of %s', (proxy) => {
+    const written = lines(load(`${LEAST}updates: { proxy: ${JSON.stringify(proxy)} }\n`))
+    const overridden = lines(load(LEAST, {}, [`updates.proxy=${JSON.stringify(proxy)}`]))
+    expect([written.length, overridden.length]).toEqual([1, 1])
+    expect([...written, ...overridden].join()).not.toMatch(/s3|cret/)
+  })
 })
 
 it('an older or newer version is refused', () => {

@@ -31,9 +31,9 @@ export async function answers(
 }
 
 /** Changes files, and waits until a policy that knows of it is in force on every thread. */
-export async function change({ sluss }: Town, edit: () => void): Promise<void> {
+export async function change({ sluss }: Town, edit: () => void | Promise<void>): Promise<void> {
   const { policy } = await sluss.status()
-  edit()
+  await edit()
   await sluss.policyAfter(policy)
 }
 

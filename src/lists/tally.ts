@@ -1,0 +1,73 @@
+/**
+ * Owns: counts over all names of an image that its report does not have: what each list alone knows,
+ * and which labels go together.
+ * Never: is asked by a request.
+ */
+import type { Gain } from './compare.ts'
+import { openedImage, readReport } from './image-report.ts'
+import {
+  FLAG_NEVER_BLOCK,
+  type ImageView,
+  MASK_CATEGORIES,
+  MASK_FLAGS,
+  MASK_PLATFORMS,
+  MASK_WORDS,
+  MASKS_MAX,
+  maskOf,
+  NODE_MASK_BITS,
+} from './layout.ts'
+import { sourcesOf } from './locate.ts'
+
+export interface Overlap {
+  /** What these names are listed as, all together; nothing, where they are only freed. */
+  readonly labels: Gain
+  readonly names: number
+}
+
+export interface Tally {
+  /** By the name of the list: names that no other list lists or frees. */
+  readonly only: ReadonlyMap<string, number>
+  /** Most names first. */
+  readonly overlaps: readonly Overlap[]
+}
+
+/** Goes through the whole image: some seconds for five million names. */
+export function tallyImage(buffer: SharedArrayBuffer): Tally {
+  const image = openedImage(buffer)
+  const { kinds, report } = readReport(image)
+  const only = new Uint32Array(report.lists.length)
+  const byMask = new Uint32Array(MASKS_MAX)
+  for (let bucket = 0; bucket < image.buckets.length; bucket++) {
+    const found = sourcesOf(image, bucket)
+    if (found === null) throw new Error('the image is damaged: ./sluss lists verify says where')
+    for (const [node, sources] of found.sources) {
+      const mask = maskOf(image, node) & NODE_MASK_BITS
+      if (mask === 0) continue
+      byMask[mask]!++
+      const lists = new Set(sources.map(({ kind }) => kinds[kind]!.list))
+      if (lists.size === 1) for (const list of lists) only[list]!++
+    }
+  }
+  return {
+    only: new Map(report.lists.map(({ name }, list) => [name, only[list]!])),
+    overlaps: overlapsOf(image, byMask),
+  }
+}
+
+/** Masks that differ in background or exceptions alone count as one. */
+function overlapsOf({ masks }: ImageView, byMask: Uint32Array): Overlap[] {
+  const overlaps = new Map<string, { labels: Gain; names: number }>()
+  for (let id = 1; id < masks.length / MASK_WORDS; id++) {
+    const at = id * MASK_WORDS
+    const labels = {
+      categories: masks[at + MASK_CATEGORIES]!,
+      platforms: masks[at + MASK_PLATFORMS]!,
+      neverBlock: (masks[at + MASK_FLAGS]! & FLAG_NEVER_BLOCK) !== 0,
+    }
+    const key = JSON.stringify(labels)
+    const overlap = overlaps.get(key) ?? { labels, names: 0 }
+    overlap.names += byMask[id]!
+    overlaps.set(key, overlap)
+  }
+  return [...overlaps.values()].sort((a, b) => b.names - a.names)
+}
