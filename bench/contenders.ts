@@ -60,7 +60,7 @@ const HAS_CHILDREN = 1
 /** A Map holds small integers as they are, of 31 bits. */
 const CATEGORIES_MAX = 29
 
-/** From the right: every parent of two labels or more is marked, so that most misses end at once. */
+/** From the right: each parent of two labels or more is marked, so that most misses end at once. */
 function buildMap(folder: string): Asker {
   const map = new Map<string, number>()
   let oneLabelNames = false

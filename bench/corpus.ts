@@ -85,7 +85,7 @@ export function hostsFile(folder: string, question: Question): string {
   return join(folder, `${question}.hosts`)
 }
 
-/** All lines of a file that has at least one, as strings of their own: none holds on to the text. */
+/** The lines of a file that has at least one, as strings of their own that do not hold the text. */
 export function readLines(file: string): string[] {
   const text = readFileSync(file)
   const lines: string[] = []

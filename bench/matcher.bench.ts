@@ -79,7 +79,7 @@ function largeScale(): Scale {
     ],
     rounds: { rounds: 9, warmUpRounds: 2 },
     growthSizes: [10_000, 50_000, 200_000, 1_000_000, 2_500_000],
-    growthRounds: { rounds: 7, warmUpRounds: 1 },
+    growthRounds: { rounds: 7, warmUpRounds: 2 },
     open: contenderApart,
   }
 }

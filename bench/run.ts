@@ -1,6 +1,7 @@
 /**
  * Owns: `npm run bench [NAME] [-- --small]`: runs one bench or all, prints what they found, and
- * keeps it in bench/results/NAME.json and NAME.md, its plots as NAME-PLOT.svg. Small runs check the benches, not the speed;
+ * keeps it in bench/results/NAME.json and NAME.md, its plots as NAME-PLOT.svg. Small runs check the
+ * benches, not the speed;
  * they are not kept.
  * Never: measures; each bench does, by measure.ts.
  */

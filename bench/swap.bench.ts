@@ -235,7 +235,7 @@ function quantile(sorted: readonly number[], share: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))]!
 }
 
-/** How late the load came to its requests in the seconds of a swap: of a latency, what is not Sluss's. */
+/** How late the load came to its requests in the seconds of a swap: what is not Sluss's. */
 function lateness(samples: readonly Sample[], { beganMs, inForceMs }: Swap, scale: Scale): number {
   const inside = samples.filter(
     ({ dueMs }) => dueMs >= beganMs && dueMs < inForceMs + scale.afterMs,

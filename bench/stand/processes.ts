@@ -23,7 +23,7 @@ export interface Program {
   stop(): Promise<void>
 }
 
-/** Starts a TypeScript file of ours on `cores`; resolves with the first line it prints that says ready. */
+/** Starts a TypeScript file of ours on `cores`; resolves with the first line that says ready. */
 export function startProgram(
   cores: Cores,
   file: string,

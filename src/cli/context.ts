@@ -93,8 +93,11 @@ export function print(text: string): void {
   process.stdout.write(`${text}\n`)
 }
 
-/** Rows as aligned columns, the last one ragged. */
-export function table(rows: readonly (readonly string[])[]): string {
+/** Rows as aligned columns, the last one ragged; columns of numbers, counted from 0, on the right. */
+export function table(
+  rows: readonly (readonly string[])[],
+  numbers: readonly number[] = [],
+): string {
   const widths: number[] = []
   for (const row of rows) {
     for (const [i, cell] of row.entries()) widths[i] = Math.max(widths[i] ?? 0, cell.length)
@@ -102,7 +105,9 @@ export function table(rows: readonly (readonly string[])[]): string {
   return rows
     .map((row) =>
       row
-        .map((cell, i) => cell.padEnd(widths[i] ?? 0))
+        .map((cell, i) =>
+          numbers.includes(i) ? cell.padStart(widths[i] ?? 0) : cell.padEnd(widths[i] ?? 0),
+        )
         .join('  ')
         .trimEnd(),
     )

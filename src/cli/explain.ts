@@ -8,7 +8,6 @@ import { type Location, locate } from '../lists/locate.ts'
 import { Lookup } from '../lists/lookup.ts'
 import {
   type Address,
-  type Carriage,
   contains,
   type Explanation,
   explain,
@@ -16,12 +15,10 @@ import {
   forbiddenWhy,
   formatAddress,
   formatTime,
-  type HostName,
   type Identified,
   noLabels,
   type Policy,
   parseAddress,
-  parseHost,
   parseTime,
   parseUserName,
   quotaCategoryOf,
@@ -30,9 +27,8 @@ import {
   zoneOf,
 } from '../policy/index.ts'
 import type { Configuration } from '../service/configuration.ts'
-import { imageOf } from '../service/image.ts'
-import { ImageStore } from '../service/image-store.ts'
 import { quoteValue } from '../settings/problems.ts'
+import { type Asked, parseAsked } from './asked-host.ts'
 import {
   endWithProblems,
   fail,
@@ -43,6 +39,7 @@ import {
   table,
 } from './context.ts'
 import { callService } from './control.ts'
+import { imageInForce, placeText } from './lists-text.ts'
 
 interface ExplainOptions {
   readonly user?: string
@@ -63,12 +60,6 @@ export function register(program: Command): void {
     )
 }
 
-interface Asked {
-  readonly name: HostName
-  readonly port: number
-  readonly carriage: Carriage
-}
-
 interface Asker {
   readonly address: Address
   /** Why this address, where none was given. */
@@ -83,10 +74,7 @@ async function explainHost(text: string, options: ExplainOptions, command: Comma
   const asked = parseAsked(text)
   const atMs = parseAt(options.at, policy)
   const asker = askerOf(options, policy, configuration)
-  const image = await imageOf(
-    configuration.sources,
-    new ImageStore(configuration.settings.state, null),
-  )
+  const image = await imageInForce(configuration)
   if (!image.ok) return endWithProblems(image.problems)
   const buffer = image.built.image
   const labels = noLabels()
@@ -131,24 +119,7 @@ function closedWhy(
   return whys.includes(null) ? null : (whys[0] ?? null)
 }
 
-const PORT_MAX = 65_535
 const NO_MINUTES = { minutesUsed: 0, minutesGiven: 0 }
-
-/** A URL, `host:port`, or a host: HTTPS unless it says `http:`. */
-function parseAsked(text: string): Asked {
-  const match =
-    /^(?:([a-z]+):\/\/)?(?:[^@/]*@)?(\[[^\]]*\]|[^/:]*|[^/]*)(?::(\d+))?(?:\/.*)?$/i.exec(text)
-  const name = match === null ? 'host-character' : parseHost(match[2]!)
-  if (match === null || typeof name === 'string') {
-    return fail(`${quoteValue(text)} is no host (${name})`, 'write it as www.example.se')
-  }
-  const carriage = match[1]?.toLowerCase() === 'http' ? 'http' : 'connect'
-  const port = match[3] === undefined ? (carriage === 'http' ? 80 : 443) : Number(match[3])
-  if (port < 1 || port > PORT_MAX) {
-    return fail(`${quoteValue(text)} has no port that there is`, `expected 1 to ${PORT_MAX}`)
-  }
-  return { name, port, carriage }
-}
 
 function parseAt(text: string | undefined, policy: Policy): number {
   if (text === undefined) return Date.now()
@@ -275,9 +246,7 @@ function textOf(
   const { identified, zone, host, port, carriage, nowMs } = facts
   const entry = reasonEntry(verdict.reason)
   const who = identified.known ? identified.identity : null
-  const lists = distinct(locations).map(({ domain, list, line }) => {
-    return `${domain} in ${list}, line ${line}`
-  })
+  const lists = distinct(locations).map(placeText)
   const category = quotaCategoryOf(policy, facts.labels)
   const head = [
     closed === null

@@ -4,30 +4,25 @@
  */
 import { join } from 'node:path'
 import type { Command } from 'commander'
-import {
-  type Change,
-  compareHosts,
-  compareNames,
-  type ImagePair,
-  isGain,
-} from '../lists/compare.ts'
+import { compareHosts, compareNames } from '../lists/compare.ts'
+import { entriesOf } from '../lists/guard-rails.ts'
 import type { ListVersion } from '../lists/library.ts'
-import { locate } from '../lists/locate.ts'
 import type { ListReport } from '../lists/report.ts'
-import { localDay, type Policy } from '../policy/index.ts'
+import { type ListSource, localDay } from '../policy/index.ts'
 import type { Configuration } from '../service/configuration.ts'
 import { build, keyOf, problemsOfBuild } from '../service/image.ts'
-import { ImageStore } from '../service/image-store.ts'
+import { type BuiltImage, ImageStore } from '../service/image-store.ts'
 import { libraryIn } from '../service/remote-lists.ts'
-import { formatProblem } from '../settings/problems.ts'
 import { hostsSeen } from '../traffic/hosts-seen.ts'
-import { endWithProblems, fail, print, printJson, table } from './context.ts'
-import { countText, isJson, labelNames, loadLists, placeText, versionText } from './lists-text.ts'
+import { endWithProblems, print, printJson } from './context.ts'
+import { type Difference, diffText, type ListChange, worded } from './lists-diff-text.ts'
+import { buildStep, isJson, loadLists, tellUnreadable } from './lists-text.ts'
+import { unknownList } from './lists-update.ts'
 import { Progress } from './progress.ts'
 
 const DAY_MS = 86_400_000
 
-interface DiffOptions {
+export interface DiffOptions {
   /** Names and hosts to show. */
   readonly limit: number
   readonly days: number
@@ -39,97 +34,91 @@ export async function diffLists(
   command: Command,
 ): Promise<void> {
   const configuration = loadLists(command)
-  for (const problem of configuration.unreadable)
-    process.stderr.write(`${formatProblem(problem)}\n`)
-  const before = new ImageStore(configuration.settings.state, null).load(null)
-  if (before === null) {
-    return fail('no lists are in force here yet', 'start the service once: ./sluss start')
-  }
-  const sources = configuration.sourcesWith(waiting(names, configuration))
+  tellUnreadable(configuration)
+  const versions = waiting(names, configuration)
+  const sources = configuration.sourcesWith(versions)
   const progress = new Progress()
-  const after = await build(sources, keyOf(sources), {
-    onProgress: ({ phase, done, total }) =>
-      progress.show({
-        label: phase === 'read' ? 'reading the lists' : 'building',
-        done,
-        total,
-        unit: phase === 'read' ? 'bytes' : 'names',
-      }),
-  })
+  const before = await inForce(configuration, progress)
+  const difference =
+    before.key === keyOf(sources)
+      ? { lists: [], caught: 0, freed: 0, first: [], days: options.days, hosts: [] }
+      : await differenceOf({ before, sources, configuration, options, progress })
   progress.end()
-  if (!('ok' in after)) return endWithProblems(problemsOfBuild(after))
-  const pair = { before: before.image, after: after.built.image }
-  const changed = compareNames(pair, {
-    kept: options.limit,
-    onProgress: (done, total) => progress.show({ label: 'comparing', done, total, unit: 'names' }),
-  })
-  const seen = seenOf(configuration, options.days, progress)
-  progress.end()
-  const hosts = compareHosts(pair, seen.requests.keys())
-    .map((change) => ({ change, requests: seen.requests.get(change.host)! }))
-    .toSorted((a, b) => b.requests - a.requests || a.change.host.localeCompare(b.change.host))
-  const lists = listChanges(before.report.lists, after.built.report.lists)
-  const policy = configuration.policyOf(1)
-  const said = hosts.map((one) => ({ ...worded(one.change, pair, policy), requests: one.requests }))
-  const first = changed.first.map((change) => worded(change, pair, policy))
-  for (const line of seen.faults) process.stderr.write(`${line}\n`)
-  if (isJson(command)) {
-    const { caught, freed } = changed
-    printJson({ lists, names: { caught, freed, first }, days: options.days, hosts: said })
-    return
-  }
-  print(headText(lists, changed))
-  print(hostsText(said, options))
-  if (first.length > 0) print(namesText(first, changed.caught + changed.freed))
+  if (!isJson(command)) return print(diffText(difference, names, options.limit))
+  const { lists, caught, freed, first, days, hosts } = difference
+  printJson({ lists, names: { caught, freed, first }, days, hosts })
 }
 
 /** The versions that wait: of the lists named, or of all. */
-function waiting(
-  names: readonly string[],
-  { remotes, settings, sources }: Configuration,
-): Map<string, ListVersion> {
+function waiting(names: readonly string[], configuration: Configuration): Map<string, ListVersion> {
+  const { remotes, settings, sources } = configuration
+  const known = new Set([...remotes, ...sources].map(({ name }) => name))
+  for (const name of names) if (!known.has(name)) unknownList(name, configuration)
   const library = libraryIn(settings.state)
   const versions = new Map<string, ListVersion>()
-  for (const name of names) {
-    const isKnown = [...remotes, ...sources].some((one) => one.name === name)
-    if (!isKnown) fail(`there is no list ${name}`, './sluss lists status shows them')
-  }
   for (const { name } of remotes) {
+    if (names.length > 0 && !names.includes(name)) continue
     const { pending } = library.read(name)
-    if (pending !== null && (names.length === 0 || names.includes(name)))
-      versions.set(name, pending)
-    else if (names.includes(name))
-      fail(
-        `no version of ${name} is waiting`,
-        'fetch one and look at it first: ./sluss lists update --hold',
-      )
+    if (pending !== null) versions.set(name, pending)
   }
   return versions
 }
 
-interface Seen {
-  readonly requests: ReadonlyMap<string, number>
-  /** Days that could not be read. */
-  readonly faults: readonly string[]
+/** The saved image; where there is none yet, one of the lists as they would be in force at the start. */
+async function inForce(configuration: Configuration, progress: Progress): Promise<BuiltImage> {
+  const saved = new ImageStore(configuration.settings.state, null).load(null)
+  return saved ?? (await built(configuration.sources, progress))
 }
 
-function seenOf({ settings }: Configuration, days: number, progress: Progress): Seen {
+async function built(sources: readonly ListSource[], progress: Progress): Promise<BuiltImage> {
+  const result = await build(sources, keyOf(sources), {
+    onProgress: (step) => progress.show(buildStep(step)),
+  })
+  progress.end()
+  return 'ok' in result ? result.built : endWithProblems(problemsOfBuild(result))
+}
+
+interface Comparison {
+  readonly before: BuiltImage
+  readonly sources: readonly ListSource[]
+  readonly configuration: Configuration
+  readonly options: DiffOptions
+  readonly progress: Progress
+}
+
+async function differenceOf(comparison: Comparison): Promise<Difference> {
+  const { before, sources, configuration, options, progress } = comparison
+  const after = await built(sources, progress)
+  const pair = { before: before.image, after: after.image }
+  const changed = compareNames(pair, {
+    kept: options.limit,
+    onProgress: (done, total) =>
+      progress.show({ label: 'comparing', done, total, unit: 'buckets' }),
+  })
+  const requests = requestsOf(configuration, options.days, progress)
+  const policy = configuration.policyOf(1)
+  const hosts = compareHosts(pair, requests.keys())
+    .map((change) => ({ ...worded(change, pair, policy), requests: requests.get(change.host)! }))
+    .toSorted((a, b) => b.requests - a.requests || a.host.localeCompare(b.host))
+  const first = changed.first
+    .map((change) => worded(change, pair, policy))
+    .toSorted((a, b) => b.caught.length - a.caught.length || a.host.localeCompare(b.host))
+  const lists = listChanges(before.report.lists, after.report.lists)
+  const { caught, freed } = changed
+  return { lists, caught, freed, first, days: options.days, hosts }
+}
+
+/** Of the hosts that the log saw. Days that cannot be read are told. */
+function requestsOf({ settings }: Configuration, days: number, progress: Progress) {
   const faults: string[] = []
   const requests = hostsSeen(join(settings.state, 'traffic'), {
     fromDay: localDay(settings.day, Date.now() - days * DAY_MS).number,
     onDay: (done, total) => progress.show({ label: 'asking the log', done, total, unit: 'days' }),
     onFailure: ({ what, hint }) => faults.push(`sluss: ${what}\n  ${hint}`),
   })
-  return { requests, faults }
-}
-
-interface ListChange {
-  readonly list: string
-  /** Hex; null: not there. */
-  readonly before: string | null
-  readonly after: string | null
-  readonly domainsBefore: number
-  readonly domainsAfter: number
+  progress.end()
+  for (const line of faults) process.stderr.write(`${line}\n`)
+  return requests
 }
 
 function listChanges(before: readonly ListReport[], after: readonly ListReport[]): ListChange[] {
@@ -137,72 +126,11 @@ function listChanges(before: readonly ListReport[], after: readonly ListReport[]
   return [...names].flatMap((list) => {
     const was = before.find(({ name }) => name === list)
     const is = after.find(({ name }) => name === list)
+    const [entriesBefore, entriesAfter] = [was, is].map((one) => (one ? entriesOf(one) : 0))
     // Entries that stand in another file have no version of their own.
-    const isSame = was?.sha256 === is?.sha256 && was?.domains === is?.domains
+    const isSame = was?.sha256 === is?.sha256 && entriesBefore === entriesAfter
     if (isSame && JSON.stringify(was?.target) === JSON.stringify(is?.target)) return []
-    const [domainsBefore, domainsAfter] = [was?.domains ?? 0, is?.domains ?? 0]
-    return [
-      { list, before: was?.sha256 ?? null, after: is?.sha256 ?? null, domainsBefore, domainsAfter },
-    ]
+    const versions = { before: was?.sha256 ?? null, after: is?.sha256 ?? null }
+    return [{ list, ...versions, entriesBefore: entriesBefore!, entriesAfter: entriesAfter! }]
   })
-}
-
-interface Worded {
-  readonly host: string
-  readonly caught: readonly string[]
-  readonly freed: readonly string[]
-  /** What catches or frees it now, where that is written; else what listed it before. */
-  readonly by: string
-}
-
-function worded({ host, caught, freed }: Change, pair: ImagePair, policy: Policy): Worded {
-  const [now] = locate(pair.after, host)
-  const [then] = locate(pair.before, host)
-  const place = isGain(caught) || now?.frees === true ? now : then
-  return {
-    host,
-    caught: labelNames(policy, caught),
-    freed: labelNames(policy, freed),
-    by: place === undefined ? '' : placeText(place),
-  }
-}
-
-function headText(
-  lists: readonly ListChange[],
-  { caught, freed }: { caught: number; freed: number },
-): string {
-  if (lists.length === 0) return 'nothing waits: the lists in force are as the files are'
-  const rows = lists.map(({ list, before, after, domainsBefore, domainsAfter }) => [
-    list,
-    `${versionText(before)} → ${versionText(after)}`,
-    `${countText(domainsBefore)} → ${countText(domainsAfter)} domains`,
-  ])
-  const counts = `${countText(caught)} names would be newly caught, ${countText(freed)} freed`
-  return `${table(rows)}\n${counts}`
-}
-
-function changeRow({ host, caught, freed, by }: Worded): string[] {
-  const signs = [...caught.map((label) => `+${label}`), ...freed.map((label) => `-${label}`)]
-  return [signs.join(' '), host, by]
-}
-
-function hostsText(
-  hosts: readonly (Worded & { requests: number })[],
-  { days, limit }: DiffOptions,
-): string {
-  const since = `the log of the last ${days} days`
-  if (hosts.length === 0) return `${since}: no host that was asked for would change`
-  const rows = hosts.slice(0, limit).map((one) => {
-    const [signs = '', host = '', by = ''] = changeRow(one)
-    return ['', signs, host, `${countText(one.requests)} requests`, by]
-  })
-  const rest =
-    hosts.length > limit ? `\n  and ${countText(hosts.length - limit)} more: --limit` : ''
-  return `${since}: ${countText(hosts.length)} hosts that were asked for would change\n${table(rows)}${rest}`
-}
-
-function namesText(first: readonly Worded[], all: number): string {
-  const rest =
-    all > first.length ? ` (${countText(first.length)} of ${countText(all)}; more: --limit)` : ''
-  return `names${rest}\n${table(first.map((change) => ['', ...changeRow(change)]))}`
 }

@@ -5,66 +5,75 @@
 import type { Command } from 'commander'
 import { type Location, locate } from '../lists/locate.ts'
 import { Lookup } from '../lists/lookup.ts'
-import { noLabels, parseHost } from '../policy/index.ts'
-import { imageOf } from '../service/image.ts'
-import { ImageStore } from '../service/image-store.ts'
-import { formatProblem, quoteValue } from '../settings/problems.ts'
+import {
+  formatAddress,
+  type HostName,
+  type Labels,
+  noLabels,
+  type Policy,
+  parseHost,
+  parseNetwork,
+} from '../policy/index.ts'
+import { quoteValue } from '../settings/problems.ts'
+import { parseAsked } from './asked-host.ts'
 import { endWithProblems, fail, print, printJson, table } from './context.ts'
-import { isJson, labelNames, loadLists, placeText, timeText } from './lists-text.ts'
+import {
+  imageInForce,
+  isJson,
+  labelNames,
+  loadLists,
+  placeText,
+  tellUnreadable,
+  timeText,
+} from './lists-text.ts'
 
 export async function lookupHost(text: string, _options: object, command: Command): Promise<void> {
+  const { host } = hostOf(text)
   const configuration = loadLists(command)
-  const parsed = parseHost(text)
-  if (typeof parsed === 'string') {
-    return fail(`${quoteValue(text)} is no host (${parsed})`, 'write it as www.example.se')
-  }
-  for (const problem of configuration.unreadable)
-    process.stderr.write(`${formatProblem(problem)}\n`)
-  const store = new ImageStore(configuration.settings.state, null)
-  const image = await imageOf(configuration.sources, store)
+  tellUnreadable(configuration)
+  const image = await imageInForce(configuration)
   if (!image.ok) return endWithProblems(image.problems)
-  const { host } = parsed
   const labels = noLabels()
-  const isCaught = new Lookup(image.built.image).match(host, labels)
+  new Lookup(image.built.image).match(host, labels)
   const locations = locate(image.built.image, host)
   const policy = configuration.policyOf(1)
-  const names = labelNames(policy, labels)
-  if (!isCaught && locations.length === 0) process.exitCode = 1
+  if (locations.length === 0) process.exitCode = 1
   if (isJson(command)) {
-    const { categories, platforms } = policy
-    printJson({
-      host,
-      labels: names,
-      neverBlock: labels.neverBlock,
-      lists: locations.map((location) => ({
-        ...location,
-        feeds: feedOf(location, categories, platforms),
-      })),
-    })
+    const lists = locations.map((one) => ({ ...one, feeds: feedOf(one, policy) }))
+    const { neverBlock } = labels
+    printJson({ asked: text, host, labels: labelNames(policy, labels), neverBlock, lists })
     return
   }
-  const head =
-    locations.length === 0 ? `${host} is in no list` : `${host}: ${names.join(', ') || 'freed'}`
+  const from = host === text ? '' : ` (from ${quoteValue(text)})`
   const rows = locations.map((location) => {
     const { fetchedMs, source } = location.provenance
-    const from = fetchedMs === null ? '' : `${source}, ${timeText(configuration, fetchedMs)}`
-    return ['', feedOf(location, policy.categories, policy.platforms), placeText(location), from]
+    const origin = fetchedMs === null ? '' : `${source}, ${timeText(configuration, fetchedMs)}`
+    return ['', feedOf(location, policy), placeText(location), origin]
   })
+  const head = `${host}${from}: ${wordsOf(labels, locations, policy)}`
   print(rows.length === 0 ? head : `${head}\n${table(rows)}`)
 }
 
-interface Named {
-  readonly name: string
-  readonly bit: number
+/** A host in any spelling that the proxy takes; else a URL or `host:port`, as people paste it. */
+function hostOf(text: string): HostName {
+  const plain = parseHost(text)
+  if (typeof plain !== 'string') return plain
+  const network = parseNetwork(text)
+  if (typeof network !== 'string') {
+    const hint = `look up an address in it, such as ${formatAddress(network)}`
+    return fail(`${quoteValue(text)} is a network of addresses`, hint)
+  }
+  return parseAsked(text).name
+}
+
+function wordsOf(labels: Labels, locations: readonly Location[], policy: Policy): string {
+  if (locations.length === 0) return 'in no list'
+  return labelNames(policy, labels).join(', ') || 'in no category, by an exception'
 }
 
 /** The category or platform that the list feeds, or frees from. */
-function feedOf(
-  { target }: Location,
-  categories: readonly Named[],
-  platforms: readonly Named[],
-): string {
+function feedOf({ target }: Location, { categories, platforms }: Policy): string {
   if (target.kind === 'neverBlock') return 'never-block'
   const among = target.kind === 'category' || target.kind === 'exception' ? categories : platforms
-  return among.find(({ bit }) => bit === target.bit)?.name ?? '?'
+  return among.find(({ bit }) => bit === target.bit)?.name ?? ''
 }

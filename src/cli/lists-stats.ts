@@ -3,90 +3,112 @@
  * Never: builds an image where one is saved.
  */
 import type { Command } from 'commander'
-import { type Overlap, tallyImage } from '../lists/tally.ts'
-import { imageOf } from '../service/image.ts'
-import { ImageStore } from '../service/image-store.ts'
-import { formatProblem } from '../settings/problems.ts'
+import type { ListReport } from '../lists/report.ts'
+import { type Tally, tallyImage } from '../lists/tally.ts'
+import type { BuiltImage } from '../service/image-store.ts'
 import { endWithProblems, print, printJson, table } from './context.ts'
-import { countText, isJson, labelNames, loadLists } from './lists-text.ts'
+import {
+  countText,
+  imageInForce,
+  isJson,
+  labelNames,
+  loadLists,
+  PATIENCE_MS,
+  plural,
+  tellUnreadable,
+} from './lists-text.ts'
+import { Progress } from './progress.ts'
 
-/** Combinations of labels that are shown; the JSON has them all. */
-const OVERLAPS_SHOWN = 10
+/** Hosts that are never blocked and listed all the same; the JSON has more. */
+const CAUGHT_SHOWN = 10
 
 export async function listsStats(_options: object, command: Command): Promise<void> {
   const configuration = loadLists(command)
-  for (const problem of configuration.unreadable)
-    process.stderr.write(`${formatProblem(problem)}\n`)
-  const store = new ImageStore(configuration.settings.state, null)
-  const image = await imageOf(configuration.sources, store)
+  tellUnreadable(configuration)
+  const image = await imageInForce(configuration)
   if (!image.ok) return endWithProblems(image.problems)
-  const { report } = image.built
-  const tally = tallyImage(image.built.image)
-  const policy = configuration.policyOf(1)
-  const overlaps = tally.overlaps.map(({ labels, names }: Overlap) => ({
-    labels: labelNames(policy, labels),
-    names,
-  }))
-  const bytesEach = report.domains === 0 ? 0 : report.bytes / report.domains
-  const { domains, nodes, bytes, buildMs } = report
-  if (isJson(command)) {
-    printJson({
-      domains,
-      nodes,
-      bytes,
-      bytesEach,
-      buildMs,
-      origin: image.built.origin,
-      tookMs: image.built.tookMs,
-      labels: overlaps,
-      caught: report.caught,
-      lists: report.lists.map((list) => ({ ...list, only: tally.only.get(list.name) ?? 0 })),
-    })
-    return
-  }
-  const head = [
-    'LIST',
-    'FORMAT',
-    'LINES',
-    'DOMAINS',
-    'ONLY HERE',
-    'TWICE',
-    'COVERED',
-    'FREED',
-    'NETWORKS',
-    'REJECTED',
-  ]
-  const rows = report.lists.map((list) => [
-    list.name,
-    list.format,
-    ...[
-      list.lines,
-      list.domains,
-      tally.only.get(list.name) ?? 0,
-      list.duplicates,
-      list.covered,
-      list.exceptions,
-      list.networks,
-      list.rejected,
-    ].map(countText),
-  ])
-  print(table([head, ...rows]))
-  print('')
-  print(
-    table([
-      ['domains', countText(domains)],
-      ['names with their parents', countText(nodes)],
-      ['image', `${countText(bytes)} bytes, ${bytesEach.toFixed(1)} a domain`],
-      [image.built.origin, `in ${countText(Math.round(image.built.tookMs))} ms`],
-      ...(image.built.origin === 'loaded'
-        ? [['built', `in ${countText(Math.round(buildMs))} ms`]]
-        : []),
-      ...overlaps
-        .slice(0, OVERLAPS_SHOWN)
-        .map(({ labels, names }) => [labels.join(' + ') || 'freed', `${countText(names)} names`]),
-    ]),
+  const { built } = image
+  const progress = new Progress(process.stderr, undefined, PATIENCE_MS)
+  const tally = tallyImage(built.image, (done, total) =>
+    progress.show({ label: 'counting', done, total, unit: 'buckets' }),
   )
-  for (const { host, list, line } of report.caught.slice(0, OVERLAPS_SHOWN)) {
-    print(`${host} is never blocked, and ${list} lists it in line ${line}`)
+  progress.end()
+  const policy = configuration.policyOf(1)
+  if (!isJson(command)) {
+    const names = ({ labels }: Tally['overlaps'][number]) =>
+      labelNames(policy, { ...labels, platforms: 0 }).join(' + ')
+    return print(textOf(built, tally, names))
   }
+  const { report, origin, tookMs } = built
+  const { domains, nodes, bytes, buildMs, caught } = report
+  const bytesEach = domains === 0 ? 0 : bytes / domains
+  const labels = tally.overlaps.map((one) => ({
+    labels: labelNames(policy, one.labels),
+    names: one.names,
+  }))
+  const lists = report.lists.map((list) => ({ ...list, only: tally.only.get(list.name) ?? 0 }))
+  printJson({ domains, nodes, bytes, bytesEach, buildMs, origin, tookMs, labels, caught, lists })
+}
+
+function textOf(
+  { report, origin, tookMs }: BuiltImage,
+  tally: Tally,
+  names: (overlap: Tally['overlaps'][number]) => string,
+): string {
+  const { domains, nodes, bytes, buildMs } = report
+  const each = domains === 0 ? '' : `, ${(bytes / domains).toFixed(1)} for each domain`
+  const built = `built in ${countText(Math.round(buildMs))} ms`
+  const loaded = origin === 'loaded' ? `, loaded in ${countText(Math.round(tookMs))} ms` : ''
+  const labelled = new Map<string, number>()
+  for (const overlap of tally.overlaps) {
+    const label = names(overlap)
+    labelled.set(label, (labelled.get(label) ?? 0) + overlap.names)
+  }
+  const rows = [...labelled].map(([label, n]) => ['', label || 'freed alone', countText(n)])
+  const caught = report.caught.slice(0, CAUGHT_SHOWN).map(({ host, list, line }) => {
+    return `${host} is never blocked, and ${list} lists it in line ${line}`
+  })
+  const rest = report.caught.length - caught.length
+  return [
+    table([HEAD, ...listRows(report.lists, tally)], [2, 3, 4, 5, 6, 7, 8, 9]),
+    '',
+    `${plural(domains, 'domain')}, with their parents ${plural(nodes, 'name')}`,
+    `image of ${plural(bytes, 'byte')}${each}; ${built}${loaded}`,
+    'names by what they are listed as',
+    table(rows, [2]),
+    ...caught,
+    ...(rest > 0 ? [`and ${plural(rest, 'more host')} that are never blocked: --json`] : []),
+  ].join('\n')
+}
+
+const HEAD = [
+  ...['LIST', 'FORMAT', 'LINES', 'DOMAINS', 'ONLY HERE', 'TWICE', 'COVERED', 'FREED', 'NETWORKS'],
+  'REJECTED',
+]
+
+/** Those that stand in the platforms file are one row. */
+function listRows(lists: readonly ListReport[], { only, onlyEntries }: Tally): string[][] {
+  const row = (name: string, format: string, counts: readonly number[]) => [
+    name,
+    format,
+    ...counts.map(countText),
+  ]
+  const rows = lists
+    .filter(({ file }) => file !== null)
+    .map((list) => row(list.name, list.format, countsOf(list, only.get(list.name) ?? 0)))
+  const entries = lists.filter(({ file }) => file === null)
+  if (entries.length === 0) return rows
+  const sums = entries
+    .map((list) => countsOf(list, 0))
+    .reduce((sum, counts) => sum.map((n, i) => n + counts[i]!))
+  const file = entries[0]!.name.split(': ')[0]!
+  return [...rows, row(file, 'platforms', sums.with(ONLY_HERE, onlyEntries))]
+}
+
+/** Where `countsOf` has the names that are only here. */
+const ONLY_HERE = 2
+
+function countsOf(list: ListReport, only: number): number[] {
+  const { lines, domains, duplicates, covered, exceptions, networks, rejected } = list
+  return [lines, domains, only, duplicates, covered, exceptions, networks, rejected]
 }

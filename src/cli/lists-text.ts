@@ -3,22 +3,33 @@
  * versions, labels and places.
  * Never: does a command's work.
  */
+import { accessSync, constants } from 'node:fs'
 import type { Command } from 'commander'
-import type { Gain } from '../lists/compare.ts'
+import type { Gain } from '../lists/gain.ts'
 import type { Location } from '../lists/locate.ts'
+import type { BuildProgress } from '../lists/report.ts'
 import { categoryNames, formatTime, type Policy, platformNames } from '../policy/index.ts'
 import {
   type BrokenConfiguration,
   type Configuration,
   readConfiguration,
 } from '../service/configuration.ts'
-import { endWithProblems, globalOptions, overridesOf } from './context.ts'
+import { build, type ImageResult, keyOf, problemsOfBuild } from '../service/image.ts'
+import { ImageStore } from '../service/image-store.ts'
+import type { Status } from '../service/status.ts'
+import { formatProblem } from '../settings/problems.ts'
+import { endWithProblems, fail, globalOptions, overridesOf } from './context.ts'
+import { callService } from './control.ts'
+import { Progress, type ProgressStep } from './progress.ts'
 
 /** Hex digits of a version that people are shown. */
 export const VERSION_DIGITS = 12
 
+/** Building takes seconds where lists are large; nobody is told of less. */
+export const PATIENCE_MS = 1_000
+
 /** All that the files say; a list that cannot be read does not stand in the way of the others. */
-export function loadLists(command: Command): Configuration {
+export function loadLists(command: Command, use: 'read' | 'write' = 'read'): Configuration {
   const options = globalOptions(command)
   const read: Configuration | BrokenConfiguration = readConfiguration({
     file: options.config,
@@ -26,7 +37,58 @@ export function loadLists(command: Command): Configuration {
     nowMs: Date.now(),
     lists: 'tell',
   })
-  return read.ok ? read : endWithProblems(read.problems)
+  if (!read.ok) return endWithProblems(read.problems)
+  const { state } = read.settings
+  if (!isOpen(state, use)) {
+    return fail(
+      `${state} is closed to you`,
+      'do it as the user that the service runs as, or with sudo',
+    )
+  }
+  return read
+}
+
+/** False where the state folder is another user's. One that is not there yet is made. */
+function isOpen(state: string, use: 'read' | 'write'): boolean {
+  const { R_OK, W_OK, X_OK } = constants
+  try {
+    accessSync(state, use === 'read' ? R_OK | X_OK : R_OK | W_OK | X_OK)
+    return true
+  } catch (error) {
+    return !(error instanceof Error && 'code' in error && error.code === 'EACCES')
+  }
+}
+
+/** A list that cannot be read is missing from whatever is said next. */
+export function tellUnreadable({ unreadable }: Configuration): void {
+  for (const problem of unreadable) process.stderr.write(`${formatProblem(problem)}\n`)
+}
+
+/**
+ * What is in force: the saved image where it is of the lists as they are, or where a service goes on by it
+ * since it refuses them; else one that is built and not kept.
+ */
+export async function imageInForce({ sources, settings }: Configuration): Promise<ImageResult> {
+  const { state } = settings
+  const store = new ImageStore(state, null)
+  const key = keyOf(sources)
+  const saved = store.load(key) ?? ((await refusesFiles(state)) ? store.load(null) : null)
+  if (saved !== null) return { ok: true, built: saved }
+  const progress = new Progress(process.stderr, undefined, PATIENCE_MS)
+  const result = await build(sources, key, { onProgress: (step) => progress.show(buildStep(step)) })
+  progress.end()
+  return 'ok' in result ? result : { ok: false, problems: problemsOfBuild(result) }
+}
+
+async function refusesFiles(state: string): Promise<boolean> {
+  const status = await callService<Status>(state, { command: 'status' }).catch(() => null)
+  return status?.loaded.outcome === 'refused'
+}
+
+export function buildStep({ phase, done, total }: BuildProgress): ProgressStep {
+  return phase === 'read'
+    ? { label: 'reading the lists', done, total, unit: 'bytes' }
+    : { label: 'building', done, total, unit: 'names' }
 }
 
 export function isJson(command: Command): boolean {
@@ -38,9 +100,9 @@ export function versionText(sha256: string | null): string {
   return sha256 === null || sha256 === '' ? '–' : sha256.slice(0, VERSION_DIGITS)
 }
 
-/** Local time with offset; a dash where there is none. */
+/** Local time to the minute; a dash where there is none. */
 export function timeText({ settings }: Configuration, ms: number | null): string {
-  return ms === null ? '–' : formatTime(settings.day.timezone, ms)
+  return ms === null ? '–' : formatTime(settings.day.timezone, ms).slice(0, 16).replace('T', ' ')
 }
 
 /** `porn, gambling`: the names of all labels. */
@@ -51,7 +113,13 @@ export function labelNames(policy: Policy, gain: Gain): string[] {
 }
 
 /** `example.com in ut1-adult, line 17 (version 9b1c0e4477aa)`. */
-export function placeText({ domain, list, line, version, frees }: Location): string {
+export function placeText({
+  domain,
+  list,
+  line,
+  version,
+  frees,
+}: Pick<Location, 'domain' | 'list' | 'line' | 'version' | 'frees'>): string {
   const which = version === '' ? '' : ` (version ${versionText(version)})`
   return `${domain} ${frees ? 'freed by' : 'in'} ${list}, line ${line}${which}`
 }
@@ -59,4 +127,9 @@ export function placeText({ domain, list, line, version, frees }: Location): str
 /** `1234567` as `1,234,567`: counts of millions are read by people. */
 export function countText(n: number): string {
   return n.toLocaleString('en')
+}
+
+/** `1 line`, `2 lines`. */
+export function plural(n: number, what: string): string {
+  return `${countText(n)} ${what}${n === 1 ? '' : 's'}`
 }

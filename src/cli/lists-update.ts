@@ -2,7 +2,7 @@
  * Owns: `./sluss lists update|import|accept`: newer versions of lists, by hand.
  * Never: judges a version itself, or waits for a service that does not run.
  */
-import { readFileSync } from 'node:fs'
+import { chownSync, existsSync, readFileSync, statSync } from 'node:fs'
 import { basename, resolve } from 'node:path'
 import type { Command } from 'commander'
 import { readList } from '../lists/read.ts'
@@ -17,17 +17,26 @@ import {
   type UpdateResult,
   updateLists,
 } from '../lists/update.ts'
+import type { ListSource } from '../policy/index.ts'
 import type { Configuration } from '../service/configuration.ts'
 import { build, keyOf } from '../service/image.ts'
-import { type BuiltImage, ImageStore } from '../service/image-store.ts'
+import { type BuiltImage, ImageStore, imageFileOf } from '../service/image-store.ts'
 import { acceptLocal } from '../service/local-lists.ts'
 import { libraryIn, updateRules } from '../service/remote-lists.ts'
 import type { Status } from '../service/status.ts'
-import { formatProblem, meantHint } from '../settings/problems.ts'
+import { meantHint } from '../settings/problems.ts'
 import { actor, fail, print, printJson, table } from './context.ts'
 import { callService } from './control.ts'
-import { countText, isJson, loadLists, versionText } from './lists-text.ts'
-import { Progress } from './progress.ts'
+import {
+  buildStep,
+  countText,
+  isJson,
+  loadLists,
+  plural,
+  tellUnreadable,
+  versionText,
+} from './lists-text.ts'
+import { Progress, type ProgressStep } from './progress.ts'
 
 const { version: VERSION } = JSON.parse(
   readFileSync(new URL('../../package.json', import.meta.url), 'utf8'),
@@ -42,7 +51,7 @@ export async function updateNamed(
   { hold }: HoldOption,
   command: Command,
 ): Promise<void> {
-  const configuration = loadLists(command)
+  const configuration = loadLists(command, 'write')
   const remotes = names.length === 0 ? configuration.remotes : remotesNamed(names, configuration)
   if (remotes.length === 0) {
     fail('no list of the settings has a url', 'add one: lists: [{ url: https://…, category: … }]')
@@ -55,7 +64,7 @@ export async function importLists(
   { list, hold }: HoldOption & { readonly list?: string },
   command: Command,
 ): Promise<void> {
-  const configuration = loadLists(command)
+  const configuration = loadLists(command, 'write')
   if (list !== undefined && files.length > 1) {
     fail('--list names one list, and there are several files', 'import them one by one')
   }
@@ -72,22 +81,45 @@ export async function importLists(
 }
 
 export async function acceptList(name: string, _options: object, command: Command): Promise<void> {
-  const configuration = loadLists(command)
-  if (configuration.remotes.some((remote) => remote.name === name)) {
-    await work(command, configuration, false, (context) => acceptPending(name, actor(), context))
-    return
+  const configuration = loadLists(command, 'write')
+  const { remotes, sources, settings } = configuration
+  if (remotes.some((remote) => remote.name === name)) {
+    if (libraryIn(settings.state).read(name).pending === null) return nothingWaits(name)
+    return work(command, configuration, false, (context) => acceptPending(name, actor(), context))
   }
-  const source = configuration.sources.find((one) => one.name === name && one.file !== null)
-  if (source === undefined) return unknownList(name, configuration)
+  const source = sources.find((one) => one.name === name && one.file !== null)
+  return source === undefined
+    ? unknownList(name, configuration)
+    : acceptFile(source, configuration, command)
+}
+
+/** A list that lies here, as it is now. */
+async function acceptFile(
+  source: ListSource,
+  { settings: { state } }: Configuration,
+  command: Command,
+): Promise<void> {
+  const { name } = source
   const parsed = await readList(source, () => {})
   if ('what' in parsed) return fail(`${name}: ${parsed.what}`, parsed.hint)
-  const { state } = configuration.settings
   const { sha256 } = parsed
+  const saved = new ImageStore(state, null).load(null)?.report
+  if (saved?.lists.some((list) => list.name === name && list.sha256 === sha256)) {
+    return nothingWaits(name)
+  }
   const fault = await acceptLocal(state, name, { sha256, by: actor(), atMs: Date.now() })
   if (fault !== null) return fail(fault.what, fault.hint)
   const force = await inForce(state, [{ name, sha256 }])
   if (isJson(command)) printJson({ list: name, sha256, accepted: true, inForce: force })
-  else print(`${name}: version ${versionText(sha256)} is accepted; ${forceText(force)}`)
+  else print(`${name}: version ${versionText(sha256)} is accepted\n${forceText(force, 1)}`)
+  if (force === 'refused by the service') process.exitCode = 1
+}
+
+/** The answer is no: 1, where words that mean nothing are 2. */
+function nothingWaits(name: string): void {
+  const hint = './sluss lists status shows those that do'
+  process.stderr.write(`sluss: no version of ${name} is waiting\n  ${hint}\n`)
+  process.exitCode = 1
 }
 
 /** Does it, shows how far it is, and tells what came of it. */
@@ -98,29 +130,44 @@ async function work(
   act: (context: UpdateContext) => Promise<UpdateResult>,
 ): Promise<void> {
   // A list that lies here and cannot be read would be missing from the image that is built.
-  for (const problem of configuration.unreadable)
-    process.stderr.write(`${formatProblem(problem)}\n`)
+  tellUnreadable(configuration)
   const { state } = configuration.settings
   const progress = new Progress()
   const stopping = new AbortController()
   const stop = () => stopping.abort()
-  process.once('SIGINT', stop)
+  for (const signal of STOPS) process.once(signal, stop)
   try {
     const result = await act(contextOf(configuration, { hold, progress, signal: stopping.signal }))
     progress.end()
-    if (result.kind !== 'done') return fail(result.what, result.hint)
-    const taken = result.lists.flatMap(({ list, status, version }) =>
+    const lists = result.kind === 'done' ? result.lists : []
+    const taken = lists.flatMap(({ list, status, version }) =>
       status === 'accepted' && version !== null ? [{ name: list, sha256: version.sha256 }] : [],
     )
+    if (stopping.signal.aborted && taken.length === 0) return stopped()
+    if (result.kind !== 'done') return notDone(result)
     const force = await inForce(state, taken)
-    if (isJson(command)) printJson({ lists: result.lists, inForce: force })
-    else print(textOf(result.lists, force))
+    if (isJson(command)) printJson({ lists, inForce: force })
+    else print(textOf(lists, force))
     const isFine = ({ status }: ListOutcome) => status !== 'refused' && status !== 'failed'
-    if (!result.lists.every(isFine)) process.exitCode = 1
+    if (!lists.every(isFine) || force === 'refused by the service') process.exitCode = 1
   } finally {
     progress.end()
-    process.off('SIGINT', stop)
+    for (const signal of STOPS) process.off(signal, stop)
   }
+}
+
+const STOPS = ['SIGINT', 'SIGTERM'] as const
+/** As a shell says it of a program that was interrupted. */
+const STOPPED_CODE = 130
+
+function stopped(): void {
+  process.stderr.write('sluss: stopped; the lists are in force as they were\n')
+  process.exitCode = STOPPED_CODE
+}
+
+function notDone({ what, hint }: { readonly what: string; readonly hint: string }): void {
+  process.stderr.write(`sluss: ${what}\n  ${hint}\n`)
+  process.exitCode = 1
 }
 
 interface WorkOptions {
@@ -148,9 +195,11 @@ function contextOf(
       latest = result.built
       return { kind: 'built', buffer: latest.image, report: latest.report }
     },
-    // A running service finds it saved when it sees that a version has changed.
+    // A running service finds it saved when it sees that a version has changed, and need not build it.
     beforeCommit: async () => {
-      if (latest !== null) await store.save(latest)
+      if (latest === null) return
+      await store.save(latest)
+      giveToOwner(settings.state)
     },
     hold: hold ?? settings.updates.hold,
     signal,
@@ -158,14 +207,19 @@ function contextOf(
   }
 }
 
-function stepOf(event: UpdateEvent) {
-  const { done, total } = event
-  if (event.kind === 'fetch') {
-    return { label: `${event.list}: fetching`, done, total, unit: 'bytes' as const }
-  }
-  return event.phase === 'read'
-    ? { label: 'reading the lists', done, total, unit: 'bytes' as const }
-    : { label: 'building', done, total, unit: 'names' as const }
+/** What root saves (`sudo ./sluss lists update`) must be readable to whom the service runs as. */
+function giveToOwner(state: string): void {
+  if (process.getuid?.() !== 0) return
+  const file = imageFileOf(state)
+  if (!existsSync(file)) return
+  const { uid, gid } = statSync(state)
+  chownSync(file, uid, gid)
+}
+
+function stepOf(event: UpdateEvent): ProgressStep {
+  if (event.kind === 'build') return buildStep(event)
+  const { list, done, total } = event
+  return { label: `${list}: fetching`, done, total, unit: 'bytes' }
 }
 
 /** Where the running service is with what was taken. */
@@ -184,36 +238,48 @@ async function inForce(
   return isTaken ? 'in force' : 'refused by the service'
 }
 
-function forceText(force: Force): string {
+function forceText(force: Force, count: number): string {
   switch (force) {
     case 'in force':
-      return 'it is in force'
+      return count === 1 ? 'it is in force' : 'all new versions are in force'
     case 'refused by the service':
-      return 'the running service has not taken it: see ./sluss status'
+      return 'the running service has not taken it: ./sluss status says why'
     case 'at the next start':
-      return 'no service runs here: it will be in force at the next start'
+      return 'no service runs here: in force at the next start'
     case 'nothing to do':
       return ''
   }
 }
 
-const STATUS_TEXT: Readonly<Record<ListOutcome['status'], string>> = {
-  unchanged: 'no newer version',
-  accepted: 'new version',
-  held: 'new version, waits',
-  refused: 'REFUSED, the one in force stays',
-  failed: 'FAILED, the one in force stays',
+function statusText({ status, entriesBefore }: ListOutcome): string {
+  const stays = entriesBefore === null ? 'none is in force' : 'the one in force stays'
+  switch (status) {
+    case 'unchanged':
+      return 'no newer version'
+    case 'accepted':
+      return 'new version'
+    case 'held':
+      return 'new version, waits'
+    case 'refused':
+      return `REFUSED, ${stays}`
+    case 'failed':
+      return `FAILED, ${stays}`
+  }
 }
 
 function textOf(lists: readonly ListOutcome[], force: Force): string {
-  const rows = lists.map(({ list, status, version, entriesBefore, entriesAfter, rejected }) => {
-    const from = entriesBefore === null ? '' : ` (before: ${countText(entriesBefore)})`
+  const rows = lists.map((outcome) => {
+    const { list, version, entriesBefore, entriesAfter, rejected } = outcome
+    const from =
+      entriesBefore === null || entriesBefore === entriesAfter
+        ? ''
+        : `${countText(entriesBefore)} → `
     return [
       list,
-      STATUS_TEXT[status],
+      statusText(outcome),
       versionText(version?.sha256 ?? null),
-      entriesAfter === null ? '' : `${countText(entriesAfter)} entries${from}`,
-      rejected === null || rejected === 0 ? '' : `${countText(rejected)} lines rejected`,
+      entriesAfter === null ? '' : `${from}${countText(entriesAfter)} entries`,
+      rejected === null || rejected === 0 ? '' : `${plural(rejected, 'line')} rejected`,
     ]
   })
   const why = lists.flatMap(({ list, status, trouble, refusals }) => [
@@ -223,7 +289,9 @@ function textOf(lists: readonly ListOutcome[], force: Force): string {
       ? [`${list}: see ./sluss lists diff ${list}, then ./sluss lists accept ${list}`]
       : []),
   ])
-  return [table(rows), ...why, ...(force === 'nothing to do' ? [] : [forceText(force)])].join('\n')
+  const taken = lists.filter(({ status }) => status === 'accepted').length
+  const told = force === 'nothing to do' ? [] : [forceText(force, taken)]
+  return [table(rows), ...why, ...told].join('\n')
 }
 
 function remotesNamed(names: readonly string[], { remotes, sources }: Configuration): RemoteList[] {
@@ -249,7 +317,7 @@ function listOf(file: string, configuration: Configuration): RemoteList {
   return fail(`${name} could be ${which}`, 'say which list it is: --list NAME')
 }
 
-function unknownList(
+export function unknownList(
   name: string,
   { remotes, sources }: Pick<Configuration, 'remotes' | 'sources'>,
 ): never {

@@ -1,16 +1,18 @@
 /**
  * Owns: `./sluss lists verify`: whether the saved image and the fetched files are what they were.
- * Never: repairs: the service builds an image anew at its start, and the next update fetches a file anew.
+ * Never: repairs; it says how.
  */
 import { createHash } from 'node:crypto'
 import { createReadStream } from 'node:fs'
 import type { Command } from 'commander'
 import { readImage } from '../lists/image-file.ts'
+import type { Library } from '../lists/library.ts'
 import { verifyImage } from '../lists/verify.ts'
 import { imageFileOf } from '../service/image-store.ts'
 import { libraryIn } from '../service/remote-lists.ts'
 import { print, printJson, table } from './context.ts'
-import { countText, isJson, loadLists, versionText } from './lists-text.ts'
+import { countText, isJson, loadLists, PATIENCE_MS, versionText } from './lists-text.ts'
+import { Progress } from './progress.ts'
 
 interface Checked {
   /** `image`, or the name of a list. */
@@ -18,41 +20,50 @@ interface Checked {
   readonly state: 'whole' | 'damaged' | 'absent'
   /** What was checked, or what is wrong. */
   readonly told: readonly string[]
+  /** How to heal it; empty where nothing is to be done. */
+  readonly hints: readonly string[]
 }
 
 export async function verifyLists(_options: object, command: Command): Promise<void> {
   const { settings, remotes } = loadLists(command)
+  const progress = new Progress(process.stderr, undefined, PATIENCE_MS)
   const checked = [checkImage(settings.state)]
-  const library = libraryIn(settings.state)
-  for (const { name } of remotes) {
-    const { current, pending, problems } = library.read(name)
-    const told = problems.map(({ what }) => what)
-    for (const version of [current, pending]) {
-      if (version === null) continue
-      const fault = await fileFault(library.fileOf(name, version), version.sha256)
-      if (fault !== null) told.push(fault)
-    }
-    const state = told.length > 0 ? 'damaged' : current === null ? 'absent' : 'whole'
-    const fine = current === null ? 'never fetched' : `version ${versionText(current.sha256)}`
-    checked.push({ what: name, state, told: told.length > 0 ? told : [fine] })
+  for (const [i, { name }] of remotes.entries()) {
+    progress.show({ label: name, done: i, total: remotes.length, unit: 'lists' })
+    checked.push(await checkList(name, libraryIn(settings.state)))
   }
+  progress.end()
   const isWhole = checked.every(({ state }) => state !== 'damaged')
   if (isJson(command)) printJson({ whole: isWhole, checked })
   else print(textOf(checked))
-  if (!isWhole) {
-    process.exitCode = 1
-    process.stderr.write(`${REMEDY}\n`)
-  }
+  if (!isWhole) process.exitCode = 1
 }
 
-const REMEDY =
-  'sluss: a damaged image is built anew at the next start; a damaged list is fetched anew by ./sluss lists update'
+async function checkList(name: string, library: Library): Promise<Checked> {
+  const { current, pending, problems } = library.read(name)
+  const told = problems.map(({ what }) => what)
+  const hints = problems.map(({ hint }) => hint)
+  for (const version of [current, pending]) {
+    if (version === null) continue
+    const file = library.fileOf(name, version)
+    const fault = await fileFault(file, version.sha256)
+    if (fault === null) continue
+    told.push(fault)
+    // A server that is asked whether there is a newer one says no: a file that is gone is fetched.
+    hints.push(`fetch it anew: rm ${file} && ./sluss lists update ${name}`)
+  }
+  if (told.length > 0) return { what: name, state: 'damaged', told, hints }
+  if (current === null) return { what: name, state: 'absent', told: ['never fetched'], hints }
+  const waits = pending === null ? '' : `; ${versionText(pending.sha256)}, which waits`
+  const fine = `SHA-256 of version ${versionText(current.sha256)}${waits}`
+  return { what: name, state: 'whole', told: [fine], hints }
+}
 
 function textOf(checked: readonly Checked[]): string {
   return table(
-    checked.flatMap(({ what, state, told: [first = '', ...rest] }) => [
+    checked.flatMap(({ what, state, told: [first = '', ...rest], hints }) => [
       [what, state, first],
-      ...rest.map((line) => ['', '', line]),
+      ...[...rest, ...new Set(hints)].map((line) => ['', '', line]),
     ]),
   )
 }
@@ -61,16 +72,21 @@ function checkImage(state: string): Checked {
   const what = 'image'
   const read = readImage(imageFileOf(state))
   if (!(read instanceof SharedArrayBuffer)) {
-    return { what, state: read.fault === 'image-absent' ? 'absent' : 'damaged', told: [read.what] }
+    const absent = read.fault === 'image-absent'
+    const hints = absent ? [] : [IMAGE_HINT]
+    return { what, state: absent ? 'absent' : 'damaged', told: [read.what], hints }
   }
   const faults = verifyImage(read)
   if (faults.length > 0) {
     const told = faults.map(({ place, what }) => (place === '' ? what : `${place}: ${what}`))
-    return { what, state: 'damaged', told }
+    return { what, state: 'damaged', told, hints: [IMAGE_HINT] }
   }
   const told = `${countText(read.byteLength)} bytes: checksums, and every name found in its place`
-  return { what, state: 'whole', told: [told] }
+  return { what, state: 'whole', told: [told], hints: [] }
 }
+
+const IMAGE_HINT =
+  'nothing to do: a service that runs has its own in memory; the next start builds another'
 
 async function fileFault(file: string, sha256: string): Promise<string | null> {
   const hash = createHash('sha256')

@@ -9,7 +9,7 @@ export interface ProgressStep {
   readonly label: string
   readonly done: number
   readonly total: number | null
-  readonly unit: 'bytes' | 'names' | 'days'
+  readonly unit: 'bytes' | 'names' | 'buckets' | 'lists' | 'days'
 }
 
 export interface ProgressStream {
@@ -24,7 +24,8 @@ const DRAW_EVERY_MS = 100
 const LINE_SHARE = 0.25
 const BAR_CELLS = 24
 const COLUMNS_DEFAULT = 80
-const MIB = 1_024 * 1_024
+const KIB = 1_024
+const MIB = 1_024 * KIB
 const ERASE_LINE = '\r\u001b[K'
 
 export class Progress {
@@ -34,16 +35,22 @@ export class Progress {
   #drawnAtMs = -Infinity
   #quarter = 0
   #isDrawn = false
+  /** Before, nothing is shown. */
+  readonly #fromMs: number
 
+  /** `patienceMs`: work that has ended by then is shown nothing of. */
   constructor(
     stream: ProgressStream = process.stderr,
     now: () => number = () => performance.now(),
+    patienceMs = 0,
   ) {
     this.#stream = stream
     this.#now = now
+    this.#fromMs = now() + patienceMs
   }
 
   show(step: ProgressStep): void {
+    if (this.#now() < this.#fromMs) return
     const isNew = step.label !== this.#label
     if (this.#stream.isTTY === true) this.#draw(step, isNew)
     else this.#tell(step, isNew)
@@ -69,7 +76,8 @@ export class Progress {
     if (!isNew && now - this.#drawnAtMs < DRAW_EVERY_MS) return
     this.#drawnAtMs = now
     this.#isDrawn = true
-    const width = (this.#stream.columns ?? COLUMNS_DEFAULT) - 1
+    // A terminal that does not know its width says 0.
+    const width = (this.#stream.columns || COLUMNS_DEFAULT) - 1
     const share = shareOf(step)
     const text =
       share === null
@@ -103,10 +111,12 @@ function bar(share: number): string {
 }
 
 function amount({ done, total, unit }: ProgressStep): string {
-  const of = total === null ? '' : ` of ${count(total, unit)}`
-  return `${count(done, unit)}${of} ${unit === 'bytes' ? 'MiB' : unit}`
+  if (unit !== 'bytes') return `${numberOf(done, total, String)} ${unit}`
+  const [size, name] = (total ?? done) < MIB ? [KIB, 'KiB'] : [MIB, 'MiB']
+  return `${numberOf(done, total, (n) => (n / size).toFixed(1))} ${name}`
 }
 
-function count(n: number, unit: ProgressStep['unit']): string {
-  return unit === 'bytes' ? (n / MIB).toFixed(1) : String(Math.floor(n))
+function numberOf(done: number, total: number | null, text: (n: number) => string): string {
+  const far = text(Math.floor(done))
+  return total === null ? far : `${far} of ${text(total)}`
 }

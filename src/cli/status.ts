@@ -19,6 +19,7 @@ import {
   table,
 } from './context.ts'
 import { callService } from './control.ts'
+import { plural } from './lists-text.ts'
 
 export function register(program: Command): void {
   program
@@ -63,7 +64,7 @@ function textOf(found: Status): string {
     ['since', found.since],
     ['proxy', `${where(found.proxy)}, ${found.threads} threads`],
     ['portal', where(found.portal)],
-    ['lists', `${lists.domains} domains in ${lists.lists} lists, ${lists.bytes} bytes`],
+    ...listsRows(lists),
     ['files read', `${loaded.at} (${loaded.outcome})`],
     ...loaded.problems.map((problem) => ['  refused', problem]),
     ...loaded.warnings.map((warning) => ['  warning', warning]),
@@ -73,4 +74,16 @@ function textOf(found: Status): string {
     ...alarms.map((alarm) => ['ALARM', alarm]),
     ...Object.entries(counters.reasons).map(([reason, n]) => [`  ${reason}`, String(n)]),
   ])
+}
+
+/** The lists, and those that are not simply in force. */
+export function listsRows({ domains, lists, each }: Status['lists']): string[][] {
+  const platforms = lists > each.length ? ' and the platforms' : ''
+  const where = `${plural(each.length, 'list')}${platforms}`
+  const waiting = each.filter(({ state }) => state !== 'in force')
+  const named = waiting.map(({ name, state }) => `${name} (${state})`).join(', ')
+  return [
+    ['lists', `${plural(domains, 'domain')} in ${where}`],
+    ...(waiting.length === 0 ? [] : [['  look at', `${named}: ./sluss lists status`]]),
+  ]
 }

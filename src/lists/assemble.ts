@@ -3,13 +3,12 @@
  * Never: decides what is listed.
  */
 import { sealImage } from './checksum.ts'
-import { Endings } from './endings.ts'
+import { findEndings } from './endings.ts'
 import { encodeReport } from './image-report.ts'
 import {
   ARENA_FIRST_BUCKET,
+  BUCKET_END,
   BUCKETS_MIN,
-  bucketOf,
-  bucketShift,
   endingBytes,
   filterBits,
   HEADER,
@@ -34,6 +33,7 @@ import {
 import type { Masks, SourceKind } from './masks.ts'
 import { type KindNetwork, networkWords } from './networks.ts'
 import {
+  NODE_ENDING,
   NODE_LENGTH,
   NODE_MASK,
   NODE_MIXED,
@@ -48,6 +48,8 @@ import type { BuildReport } from './report.ts'
 const SHIFTABLE_MAX = 2 ** 31 - 1
 /** Nodes between two words of progress. */
 const PROGRESS_NODES = 100_000
+/** Nodes that are read ahead together. */
+const TOUCHED_NODES = 48
 
 export interface ImageParts {
   readonly nodes: Nodes
@@ -68,8 +70,9 @@ export interface ImageParts {
 /** The image, or null where it would be larger than IMAGE_BYTES_MAX. */
 export function assemble(parts: ImageParts): SharedArrayBuffer | null {
   const { nodes, kinds } = parts
-  const endings = new Endings(nodes)
-  const plan = planArena(nodes, kinds.length, endings)
+  const endings = findEndings(nodes)
+  const buckets = bucketsFor(nodes.count)
+  const arenaBytes = arenaBytesOf(nodes, kinds.length, buckets)
   const masks = parts.masks.words()
   const networks = networkWords(parts.networks)
   const report = encodeReport(kinds, parts.report)
@@ -77,9 +80,9 @@ export function assemble(parts: ImageParts): SharedArrayBuffer | null {
   header[HEADER.magicFirst] = MAGIC_FIRST
   header[HEADER.magicSecond] = MAGIC_SECOND
   header[HEADER.version] = IMAGE_FORMAT_VERSION
-  header[HEADER.buckets] = plan.nodeOffsets.length
-  header[HEADER.arenaBytes] = plan.arenaBytes
-  header[HEADER.endings] = endings.words.length
+  header[HEADER.buckets] = buckets
+  header[HEADER.arenaBytes] = arenaBytes
+  header[HEADER.endings] = endings.length
   header[HEADER.masks] = parts.masks.count
   header[HEADER.intervals] = parts.intervals.length / INTERVAL_WORDS
   header[HEADER.networks] = parts.networks.length
@@ -89,103 +92,104 @@ export function assemble(parts: ImageParts): SharedArrayBuffer | null {
   header[HEADER.oneLabelNames] = nodes.oneLabelNames
   header[HEADER.kinds] = kinds.length
   const totalBytes = sectionOffsets(header)?.[SECTIONS.length] ?? Number.POSITIVE_INFINITY
-  if (plan.arenaBytes > IMAGE_BYTES_MAX || totalBytes > IMAGE_BYTES_MAX) return null
+  if (arenaBytes > IMAGE_BYTES_MAX || totalBytes > IMAGE_BYTES_MAX) return null
   header[HEADER.totalBytes] = totalBytes
 
   const buffer = new SharedArrayBuffer(totalBytes)
   new Int32Array(buffer).set(header)
   const image = openImage(buffer)
   if (typeof image === 'string') throw new Error(`the image just laid out is refused: ${image}`)
-  image.buckets.set(plan.nodeOffsets)
-  image.endings.set(endings.words)
+  image.endings.set(endings)
   image.masks.set(masks)
   image.intervals.set(parts.intervals)
   image.networks.set(networks)
   image.report.set(report)
-  writeNodes(image, parts, endings, plan)
+  writeNodes(image, parts)
   new Uint8Array(buffer, HEADER.key * 4, KEY_BYTES).set(Buffer.from(parts.key, 'hex'))
   image.header[HEADER.buildMs] = Math.round(parts.elapsedMs())
   sealImage(buffer)
   return buffer
 }
 
-/** Of each bucket: where in the arena its next node and its next node's sources go. */
-interface ArenaPlan {
-  readonly nodeOffsets: Uint32Array
-  readonly sourceOffsets: Uint32Array
-  readonly arenaBytes: number
-}
-
-function planArena(nodes: Nodes, kinds: number, endings: Endings): ArenaPlan {
+function bucketsFor(nodes: number): number {
   let buckets = BUCKETS_MIN
-  while (nodes.count / buckets > NODES_PER_BUCKET_MAX) buckets *= 2
-  const shift = bucketShift(buckets)
-  // First the bytes of each, then where they begin.
-  const nodeOffsets = new Uint32Array(buckets)
-  const sourceOffsets = new Uint32Array(buckets)
-  const { words } = nodes
-  for (let node = 1; node <= nodes.count; node++) {
-    const word = node * NODE_WORDS
-    const bucket = bucketOf(words[word + NODE_MIXED]!, shift)
-    const length = words[word + NODE_LENGTH]! & 0xff
-    nodeOffsets[bucket]! += NODE_NAME_BYTE + length - endingBytes(endings.of(node))
-    for (let source = nodes.sourceOf(node); source !== NONE; source = nodes.sourceNext[source]!) {
-      sourceOffsets[bucket]! += varintBytes(sourceNumber(nodes, source, kinds))
-    }
-  }
-  // A double, since the sum may pass what the offsets hold: then the caller refuses the image.
-  let arenaBytes = ARENA_FIRST_BUCKET
-  for (let bucket = 0; bucket < buckets; bucket++) {
-    const nodeBytes = nodeOffsets[bucket]!
-    const sourceBytes = sourceOffsets[bucket]!
-    nodeOffsets[bucket] = arenaBytes
-    // The byte between is BUCKET_END, and zero already.
-    sourceOffsets[bucket] = arenaBytes + nodeBytes + 1
-    arenaBytes += nodeBytes + 1 + sourceBytes
-  }
-  return { nodeOffsets, sourceOffsets, arenaBytes }
+  while (nodes / buckets > NODES_PER_BUCKET_MAX) buckets *= 2
+  return buckets
 }
 
-/** Fills arena and filter; the plan's offsets move on as it goes. */
-function writeNodes(
-  { arena, filter }: ImageView,
-  { nodes, kinds, onNodes }: ImageParts,
-  endings: Endings,
-  { nodeOffsets, sourceOffsets }: ArenaPlan,
-): void {
-  const shift = bucketShift(filter.length)
+/** May pass what an offset can hold: then the caller makes no image. */
+function arenaBytesOf(nodes: Nodes, kinds: number, buckets: number): number {
   const { words } = nodes
-  for (let node = 1; node <= nodes.count; node++) {
-    const word = node * NODE_WORDS
-    const mixed = words[word + NODE_MIXED]!
-    const bucket = bucketOf(mixed, shift)
-    filter[bucket]! |= filterBits(mixed)
-    const offset = nodeOffsets[bucket]!
+  let bytes = ARENA_FIRST_BUCKET + buckets
+  for (let word = NODE_WORDS; word <= nodes.count * NODE_WORDS; word += NODE_WORDS) {
     const length = words[word + NODE_LENGTH]! & 0xff
-    const mask = words[word + NODE_MASK]!
-    arena[offset] = length
-    arena[offset + NODE_MASK_BYTE] = mask & 0xff
-    arena[offset + NODE_MASK_BYTE + 1] = mask >>> 8
-    const ending = endings.of(node)
-    arena[offset + NODE_ENDING_BYTE] = ending
-    const names = nodes.namesOf(node)
-    let from = words[word + NODE_START]!
-    const end = offset + NODE_NAME_BYTE + length - endingBytes(ending)
-    for (let at = offset + NODE_NAME_BYTE; at < end; at++) arena[at] = names[from++]!
-    nodeOffsets[bucket] = end
-    let at = sourceOffsets[bucket]!
-    for (let source = nodes.sourceOf(node); source !== NONE; source = nodes.sourceNext[source]!) {
-      at = writeVarint(arena, at, sourceNumber(nodes, source, kinds.length))
-    }
-    sourceOffsets[bucket] = at
-    if (node % PROGRESS_NODES === 0) onNodes(node / nodes.count)
+    bytes += NODE_NAME_BYTE + length - endingBytes(words[word + NODE_ENDING]!)
   }
+  for (let source = 1; source <= nodes.sources; source++) {
+    bytes += varintBytes(sourceNumber(nodes, source, kinds))
+  }
+  return bytes
+}
+
+/** Fills filter, buckets and arena, all three from one end to the other. */
+function writeNodes(image: ImageView, { nodes, kinds, onNodes }: ImageParts): void {
+  const { arena, filter, buckets } = image
+  const order = nodes.byBucket(buckets.length)
+  let at = ARENA_FIRST_BUCKET
+  let first = 0
+  let touched = 0
+  let told = 0
+  for (let bucket = 0; bucket < buckets.length; bucket++) {
+    const end = order.ends[bucket]!
+    if (end > touched) {
+      touched = Math.min(order.nodes.length, end + TOUCHED_NODES)
+      nodes.touch(order.nodes, first, touched)
+    }
+    buckets[bucket] = at
+    for (let i = first; i < end; i++) {
+      const node = order.nodes[i]!
+      filter[bucket]! |= filterBits(nodes.words[node * NODE_WORDS + NODE_MIXED]!)
+      at = writeNode(arena, at, nodes, node)
+    }
+    arena[at++] = BUCKET_END
+    for (let i = first; i < end; i++) {
+      let source = nodes.sourceOf(order.nodes[i]!)
+      for (; source !== NONE; source = nodes.nextOf(source)) {
+        at = writeVarint(arena, at, sourceNumber(nodes, source, kinds.length))
+      }
+    }
+    first = end
+    if (first - told >= PROGRESS_NODES) {
+      told = first
+      onNodes(first / nodes.count)
+    }
+  }
+  if (at !== arena.length)
+    throw new Error(`the arena has ${arena.length} bytes, and ${at} are used`)
   onNodes(1)
 }
 
+/** Returns where it ends. */
+function writeNode(arena: Uint8Array, offset: number, nodes: Nodes, node: number): number {
+  const { words } = nodes
+  const word = node * NODE_WORDS
+  const length = words[word + NODE_LENGTH]! & 0xff
+  const mask = words[word + NODE_MASK]!
+  const ending = words[word + NODE_ENDING]!
+  arena[offset] = length
+  arena[offset + NODE_MASK_BYTE] = mask & 0xff
+  arena[offset + NODE_MASK_BYTE + 1] = mask >>> 8
+  arena[offset + NODE_ENDING_BYTE] = ending
+  const names = nodes.namesOf(node)
+  let from = words[word + NODE_START]!
+  const end = offset + NODE_NAME_BYTE + length - endingBytes(ending)
+  for (let at = offset + NODE_NAME_BYTE; at < end; at++) arena[at] = names[from++]!
+  return end
+}
+
 function sourceNumber(nodes: Nodes, source: number, kinds: number): number {
-  const more = nodes.sourceNext[source] === NONE ? 0 : 1
-  return (nodes.sourceLine[source]! * kinds + nodes.sourceKind[source]!) * 2 + more
+  const more = nodes.nextOf(source) === NONE ? 0 : 1
+  return (nodes.lineOf(source) * kinds + nodes.kindOf(source)) * 2 + more
 }
 
 function varintBytes(value: number): number {

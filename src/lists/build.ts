@@ -227,8 +227,8 @@ function countCovered(nodes: Nodes, kinds: readonly SourceKind[]): Uint32Array {
   const covered = new Uint32Array(kinds.length)
   for (let node = 1; node <= nodes.count; node++) {
     if (nodes.parentOf(node) === NONE) continue
-    for (let source = nodes.sourceOf(node); source !== NONE; source = nodes.sourceNext[source]!) {
-      const kind = nodes.sourceKind[source]!
+    for (let source = nodes.sourceOf(node); source !== NONE; source = nodes.nextOf(source)) {
+      const kind = nodes.kindOf(source)
       if (hasParentIn(nodes, node, kind)) covered[kind]!++
     }
   }
@@ -242,8 +242,8 @@ function countCovered(nodes: Nodes, kinds: readonly SourceKind[]): Uint32Array {
 
 function hasParentIn(nodes: Nodes, node: number, kind: number): boolean {
   for (let up = nodes.parentOf(node); up !== NONE; up = nodes.parentOf(up)) {
-    for (let source = nodes.sourceOf(up); source !== NONE; source = nodes.sourceNext[source]!) {
-      if (nodes.sourceKind[source] === kind) return true
+    for (let source = nodes.sourceOf(up); source !== NONE; source = nodes.nextOf(source)) {
+      if (nodes.kindOf(source) === kind) return true
     }
   }
   return false

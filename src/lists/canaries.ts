@@ -56,11 +56,11 @@ function catchOne(
   for (const node of pathUp(nodes, canary)) {
     freed |= masks.labelsOf(nodes.maskOf(node))[MASK_EXCEPTED_CATEGORIES]!
     const sources: number[] = []
-    for (let source = nodes.sourceOf(node); source !== NONE; source = nodes.sourceNext[source]!) {
+    for (let source = nodes.sourceOf(node); source !== NONE; source = nodes.nextOf(source)) {
       sources.unshift(source)
     }
     const domain = textOf(nodes.nameOf(node))
-    for (const source of sources) note(nodes.sourceKind[source]!, domain, nodes.sourceLine[source]!)
+    for (const source of sources) note(nodes.kindOf(source), domain, nodes.lineOf(source))
   }
   for (const networks of networksAround(ground, host)) {
     for (const { kind } of networks) {

@@ -3,19 +3,18 @@
  * catch or free.
  * Never: judges whether that is right; people do, before they accept it.
  */
-import { formatAddress } from '../policy/address.ts'
-import { type Labels, noLabels } from '../policy/policy.ts'
+import { noLabels } from '../policy/policy.ts'
+import { compareNetworks } from './compare-networks.ts'
+import { beyond, type Gain, isGain, isSame } from './gain.ts'
 import { openedImage } from './image-report.ts'
 import {
   hashWords,
   type ImageView,
   maskOf,
   NAME_WORDS_MAX,
-  NETWORK_WORDS,
   NODE_MASK_BITS,
   readWords,
 } from './layout.ts'
-
 import { findNode, Lookup } from './lookup.ts'
 import { forEachName } from './walk.ts'
 
@@ -25,22 +24,20 @@ export interface ImagePair {
   readonly after: SharedArrayBuffer
 }
 
-/** Labels as bits: categories and platforms; and never-block. */
-export interface Gain {
-  readonly categories: number
-  readonly platforms: number
+/** The labels that a host gains and loses. */
+export interface Change {
+  /** Or a network. */
+  readonly host: string
+  /** What to look it up by: the host, or an address in the network that changes. */
+  readonly asked: string
+  readonly caught: Gain
+  readonly freed: Gain
+  /** Then it is on the never-block list. */
   readonly neverBlock: boolean
 }
 
-/** The labels that a host gains and loses. */
-export interface Change {
-  readonly host: string
-  readonly caught: Gain
-  readonly freed: Gain
-}
-
 export interface NameChanges {
-  /** Different names that gain, and that lose, a label. A network counts by its first address. */
+  /** Different names and networks that gain, and that lose, a label. */
   readonly caught: number
   readonly freed: number
   /** Some of both, in no order that means anything. */
@@ -89,9 +86,8 @@ export function compareNames(
     forEachName(image, { visit, onProgress: (gone) => onProgress(done + gone, total) })
     done += image.buckets.length
   }
-  for (const address of new Set(images.flatMap(firstAddresses))) {
-    const change = pair.change(address)
-    if (isGain(change.caught) || isGain(change.freed)) add(change)
+  for (const { network, address, ...labels } of compareNetworks(images[1], images[0])) {
+    add({ host: network, asked: address, ...labels })
   }
   onProgress(total, total)
   return { ...told, first }
@@ -106,10 +102,6 @@ export function compareHosts({ before, after }: ImagePair, hosts: Iterable<strin
     if (isGain(change.caught) || isGain(change.freed)) changes.push(change)
   }
   return changes
-}
-
-export function isGain({ categories, platforms, neverBlock }: Gain): boolean {
-  return neverBlock || (categories | platforms) !== 0
 }
 
 /** Both images asked for the same name. */
@@ -129,42 +121,26 @@ class Pair {
     const is = this.#is
     this.#before.matchBytes(bytes, 0, length, was)
     this.#after.matchBytes(bytes, 0, length, is)
-    return (
-      was.categories !== is.categories ||
-      was.platforms !== is.platforms ||
-      was.neverBlock !== is.neverBlock
-    )
+    return !isSame(was, is)
   }
 
   change(host: string): Change {
     this.#before.match(host, this.#was)
     this.#after.match(host, this.#is)
-    return { host, caught: beyond(this.#is, this.#was), freed: beyond(this.#was, this.#is) }
-  }
-}
-
-/** What `labels` has and `others` has not. */
-function beyond(labels: Labels, others: Labels): Gain {
-  return {
-    categories: labels.categories & ~others.categories,
-    platforms: labels.platforms & ~others.platforms,
-    neverBlock: labels.neverBlock && !others.neverBlock,
+    const { neverBlock } = this.#is
+    return {
+      host,
+      asked: host,
+      caught: beyond(this.#is, this.#was),
+      freed: beyond(this.#was, this.#is),
+      neverBlock,
+    }
   }
 }
 
 /** False for a node that is there for its children alone. */
 function isNamed(image: ImageView, node: number): boolean {
   return (maskOf(image, node) & NODE_MASK_BITS) !== 0
-}
-
-/** Of each network, as text. */
-function firstAddresses({ networks }: ImageView): string[] {
-  const addresses: string[] = []
-  for (let at = 0; at < networks.length; at += NETWORK_WORDS) {
-    const word = (i: number) => networks[at + i]! >>> 0
-    addresses.push(formatAddress({ words: [word(0), word(1), word(2), word(3)] }))
-  }
-  return addresses
 }
 
 function textOf(bytes: Uint8Array, length: number): string {

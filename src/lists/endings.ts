@@ -4,7 +4,7 @@
  * Never: compares names; lookup.ts does.
  */
 import { ENDINGS_MAX, WORD_BYTES, wordAt } from './layout.ts'
-import { NODE_LENGTH, NODE_START, NODE_WORDS, type Nodes } from './nodes.ts'
+import { NODE_ENDING, NODE_LENGTH, NODE_START, NODE_WORDS, type Nodes } from './nodes.ts'
 
 /** One node in so many is asked, so that five million cost no time: the frequent ones are found. */
 const SAMPLE_STEP = 7
@@ -14,38 +14,31 @@ const SAMPLE_COUNT_MIN = 2
 /** Places of the table that finds an ending's number: with 255 of them, mostly at once. */
 const SLOTS = 1_024
 
-/** The number of each node's ending, and the section of an image that says what they mean. */
-export class Endings {
-  /** The first is none. */
-  readonly words: Int32Array
-  readonly #slots = new Uint8Array(SLOTS)
-  readonly #ofNodes: Uint8Array
-
-  constructor(nodes: Nodes) {
-    this.words = Int32Array.of(0, ...mostFrequent(nodes))
-    for (let ending = 1; ending < this.words.length; ending++) {
-      this.#slots[this.#slotOf(this.words[ending]!)] = ending
-    }
-    this.#ofNodes = new Uint8Array(nodes.count + 1)
-    for (let node = 1; node <= nodes.count; node++) {
-      const word = lastWord(nodes, node)
-      if (word !== 0) this.#ofNodes[node] = this.#slots[this.#slotOf(word)]!
-    }
+/**
+ * Chooses the endings and notes in each node which one is its own. Gives the section of an image
+ * that says what they mean: the first is none.
+ */
+export function findEndings(nodes: Nodes): Int32Array {
+  const endings = Int32Array.of(0, ...mostFrequent(nodes))
+  const slots = new Uint8Array(SLOTS)
+  for (let ending = 1; ending < endings.length; ending++) {
+    slots[slotOf(slots, endings, endings[ending]!)] = ending
   }
-
-  /** The number of the node's ending, 0 for none. */
-  of(node: number): number {
-    return this.#ofNodes[node]!
+  for (let node = 1; node <= nodes.count; node++) {
+    const word = lastWord(nodes, node)
+    const ending = word === 0 ? 0 : slots[slotOf(slots, endings, word)]!
+    nodes.words[node * NODE_WORDS + NODE_ENDING] = ending
   }
+  return endings
+}
 
-  /** Where that ending is or would be. */
-  #slotOf(word: number): number {
-    let slot = Math.imul(word, 0x9e3779b1) >>> 22
-    for (;;) {
-      const ending = this.#slots[slot]!
-      if (ending === 0 || this.words[ending] === word) return slot
-      slot = (slot + 1) & (SLOTS - 1)
-    }
+/** Where that ending is or would be. */
+function slotOf(slots: Uint8Array, endings: Int32Array, word: number): number {
+  let slot = Math.imul(word, 0x9e3779b1) >>> 22
+  for (;;) {
+    const ending = slots[slot]!
+    if (ending === 0 || endings[ending] === word) return slot
+    slot = (slot + 1) & (SLOTS - 1)
   }
 }
 

@@ -10,7 +10,7 @@
  *              node. One memory access ends the walk for a host that is not listed.
  *   buckets    a word each: the offset of the bucket in the arena. Their number is a power of two,
  *              and the highest bits of a name's hash are its bucket's number.
- *   arena      the buckets, two to four nodes each. A node: name length (1 byte), mask id and child
+ *   arena      the buckets, one to three nodes each. A node: name length (1 byte), mask id and child
  *              bit (2 bytes), ending (1 byte), the name; where it has an ending, without its last
  *              four bytes. Then a zero byte, then the sources of the same nodes in the same order. A
  *              hash only narrows; these bytes decide.
@@ -115,9 +115,9 @@ export const NETWORK_LINE = ADDRESS_WORDS + 2
 export const LISTS_MAX = 4_096
 
 /**
- * Gives the filter 9 to 18 bits a node: of a hundred hosts that are no node, 1 to 5 pass it.
+ * Gives the filter 13 to 26 bits a node: of a hundred hosts that are no node, 1 to 4 pass it.
  */
-export const NODES_PER_BUCKET_MAX = 3.5
+export const NODES_PER_BUCKET_MAX = 2.5
 /** The shift that finds a bucket is 31 bits at most. */
 export const BUCKETS_MIN = 2
 
@@ -134,7 +134,6 @@ const DIGIT_9 = 57
 const LETTER_A = 97
 const LETTER_F = 102
 
-export const HASH_SEED = 0x811c9dc5 | 0
 /** A name is read, hashed and compared in words from its right end. */
 export const WORD_BYTES = 4
 /** Words of the longest name, the last one not full. */
@@ -171,6 +170,10 @@ export function hashStep(hash: number, word: number): number {
   const product = Math.imul(hash ^ word, 0x2c1b3c6d)
   return (product << 15) | (product >>> 17)
 }
+
+/** Of no word yet. The walk begins one step before, so that its first word is as all others. */
+export const HASH_BEFORE = 0x811c9dc5 | 0
+export const HASH_SEED = hashStep(HASH_BEFORE, 0)
 
 /**
  * What filter and buckets use, of the hash of a name's full words and the bytes left over: every bit

@@ -23,7 +23,7 @@ import {
   endingBytes,
   FLAG_NEVER_BLOCK,
   filterBits,
-  HASH_SEED,
+  HASH_BEFORE,
   HEADER,
   hashStep,
   hashWords,
@@ -92,94 +92,99 @@ export class Lookup {
   match(host: string, into: Labels): boolean {
     clear(into)
     const length = host.length
-    if (length < WORD_BYTES || this.#hasOneLabelNames || isDigit(host.charCodeAt(length - 1))) {
-      return this.#matchUnusualText(host, into)
+    if (length < WORD_BYTES || isDigit(host.charCodeAt(length - 1)) || this.#hasOneLabelNames) {
+      return this.#matchOddText(host, into)
     }
     if (length > NAME_BYTES_MAX) return false
+    const image = this.#image
     const words = this.#words
-    let hash = HASH_SEED
-    let count = 0
+    let hash = HASH_BEFORE
     let at = length
     let word = 0
     let dots = 0
+    let count = -1
     let chars = 0
-    let topPassed = false
+    let isTop = true
     for (;;) {
-      at -= WORD_BYTES
-      const from = at < 0 ? 0 : at
-      const a = host.charCodeAt(from)
-      const b = host.charCodeAt(from + 1)
-      const c = host.charCodeAt(from + 2)
-      const d = host.charCodeAt(from + 3)
-      chars |= a | b | c | d
-      word = a | (b << 8) | (c << 16) | (d << 24)
-      if (at < 0) word = withoutLast(word, -at)
-      dots = dotsIn(word)
-      if (dots !== 0 && !topPassed) {
-        dots = withoutHighest(dots)
-        topPassed = true
+      while (dots === 0) {
+        hash = hashStep(hash, word)
+        at -= WORD_BYTES
+        const from = at < 0 ? 0 : at
+        const a = host.charCodeAt(from)
+        const b = host.charCodeAt(from + 1)
+        const c = host.charCodeAt(from + 2)
+        const d = host.charCodeAt(from + 3)
+        chars |= a | b | c | d
+        word = a | (b << 8) | (c << 16) | (d << 24)
+        dots = dotsIn(word)
+        if (at < 0) {
+          word = withoutLast(word, -at)
+          dots = dotsIn(word) | dotBefore(-at)
+        }
+        words[++count] = word
       }
-      if (dots !== 0 || at < 0) break
-      words[count++] = word
-      hash = hashStep(hash, word)
+      const left = Math.clz32(dots) >>> 3
+      const size = count * WORD_BYTES + left
+      dots = withoutHighest(dots)
+      if (isTop) {
+        if (size === length) return this.#matchOddText(host, into)
+        isTop = false
+        continue
+      }
+      const mixed = mix(hash, word & restMask(left))
+      if (!mayBeNode(this.#filter, this.#shift, mixed) || chars > ASCII_MAX) return hasAny(into)
+      const mask = maskOfNode(image, words, size, mixed)
+      applyMask(image, mask & NODE_MASK_BITS, into)
+      if ((mask & NODE_CHILD_BIT) === 0 || size === length) return hasAny(into)
     }
-    if (!topPassed) return this.#matchUnusualText(host, into)
-    if (at < 0) dots |= dotBefore(-at)
-    const left = Math.clz32(dots) >>> 3
-    const mixed = mix(hash, word & restMask(left))
-    if (!mayBeNode(this.#filter, this.#shift, mixed) || chars > ASCII_MAX) return false
-    words[count] = word
-    const size = count * WORD_BYTES + left
-    const mask = maskOfNode(this.#image, words, size, mixed)
-    applyMask(this.#image, mask & NODE_MASK_BITS, into)
-    if ((mask & NODE_CHILD_BIT) === 0 || size === length) return hasAny(into)
-    return readTextWords(host, count, words) ? this.#descend(size, length, into) : hasAny(into)
   }
 
   /** The same for the host whose text is bytes `start` to `end`. */
   matchBytes(bytes: Uint8Array, start: number, end: number, into: Labels): boolean {
     clear(into)
     const length = end - start
-    if (length < WORD_BYTES || this.#hasOneLabelNames || isDigit(bytes[end - 1]!)) {
-      return this.#matchUnusual(bytes, start, end, into)
+    if (length < WORD_BYTES || isDigit(bytes[end - 1]!) || this.#hasOneLabelNames) {
+      return this.#matchOdd(bytes, start, end, into)
     }
     if (length > NAME_BYTES_MAX) return false
+    const image = this.#image
     const words = this.#words
-    let hash = HASH_SEED
-    let count = 0
+    let hash = HASH_BEFORE
     let at = length
     let word = 0
     let dots = 0
-    let topPassed = false
+    let count = -1
+    let isTop = true
     for (;;) {
-      at -= WORD_BYTES
-      word = wordAt(bytes, at < 0 ? start : start + at)
-      if (at < 0) word = withoutLast(word, -at)
-      dots = dotsIn(word)
-      if (dots !== 0 && !topPassed) {
-        dots = withoutHighest(dots)
-        topPassed = true
+      while (dots === 0) {
+        hash = hashStep(hash, word)
+        at -= WORD_BYTES
+        word = wordAt(bytes, at < 0 ? start : start + at)
+        dots = dotsIn(word)
+        if (at < 0) {
+          word = withoutLast(word, -at)
+          dots = dotsIn(word) | dotBefore(-at)
+        }
+        words[++count] = word
       }
-      if (dots !== 0 || at < 0) break
-      words[count++] = word
-      hash = hashStep(hash, word)
+      const left = Math.clz32(dots) >>> 3
+      const size = count * WORD_BYTES + left
+      dots = withoutHighest(dots)
+      if (isTop) {
+        if (size === length) return this.#matchOdd(bytes, start, end, into)
+        isTop = false
+        continue
+      }
+      const mixed = mix(hash, word & restMask(left))
+      if (!mayBeNode(this.#filter, this.#shift, mixed)) return hasAny(into)
+      const mask = maskOfNode(image, words, size, mixed)
+      applyMask(image, mask & NODE_MASK_BITS, into)
+      if ((mask & NODE_CHILD_BIT) === 0 || size === length) return hasAny(into)
     }
-    if (!topPassed) return this.#matchUnusual(bytes, start, end, into)
-    if (at < 0) dots |= dotBefore(-at)
-    const left = Math.clz32(dots) >>> 3
-    const mixed = mix(hash, word & restMask(left))
-    if (!mayBeNode(this.#filter, this.#shift, mixed)) return false
-    words[count] = word
-    const size = count * WORD_BYTES + left
-    const mask = maskOfNode(this.#image, words, size, mixed)
-    applyMask(this.#image, mask & NODE_MASK_BITS, into)
-    if ((mask & NODE_CHILD_BIT) === 0 || size === length) return hasAny(into)
-    readWords(bytes, start, end, words)
-    return this.#descend(size, length, into)
   }
 
   /** False where the host holds what no normalised host does. */
-  #matchUnusualText(host: string, into: Labels): boolean {
+  #matchOddText(host: string, into: Labels): boolean {
     const scratch = this.#scratch
     const { length } = host
     if (length > NAME_BYTES_MAX) return false
@@ -188,110 +193,67 @@ export class Lookup {
       if (char > ASCII_MAX) return false
       scratch[i] = char
     }
-    return this.#matchUnusual(scratch, 0, length, into)
+    return this.#matchOdd(scratch, 0, length, into)
   }
 
-  /** Any host: also one label, an IP literal, and where top-level domains are listed. */
-  #matchUnusual(bytes: Uint8Array, start: number, end: number, into: Labels): boolean {
+  /** Any host: also a short one, one label, an IP literal, and where top-level domains are listed. */
+  #matchOdd(bytes: Uint8Array, start: number, end: number, into: Labels): boolean {
     const length = end - start
     if (length <= 0 || length > NAME_BYTES_MAX) return false
     readWords(bytes, start, end, this.#words)
-    if (!isLiteral(bytes, start, end)) {
-      const top = end - labelStart(bytes, start, end)
-      if (top === length || this.#hasOneLabelNames) this.#matchSuffix(top, into)
-      return top === length ? hasAny(into) : this.#descend(top, length, into)
+    if (isLiteral(bytes, start, end)) {
+      const image = this.#image
+      if (image.networks.length > 0 && readAddress(bytes, start, end, this.#address)) {
+        applyMask(image, maskOfAddress(image, this.#address), into)
+      }
+      this.#matchSuffix(length, into)
+      return hasAny(into)
     }
-    const image = this.#image
-    if (image.networks.length > 0 && readAddress(bytes, start, end, this.#address)) {
-      applyMask(image, maskOfAddress(image, this.#address), into)
+    const top = labelStart(bytes, start, end)
+    if (top === start || this.#hasOneLabelNames) this.#matchSuffix(end - top, into)
+    for (let first = top; first > start; ) {
+      first = labelStart(bytes, start, first - 1)
+      if ((this.#matchSuffix(end - first, into) & NODE_CHILD_BIT) === 0) break
     }
-    this.#matchSuffix(length, into)
     return hasAny(into)
   }
 
-  /** That one suffix of the host, and nothing above or below it; gives the node's mask. */
+  /** That one suffix of the host in `#words`, and nothing above or below it; gives the node's mask. */
   #matchSuffix(size: number, into: Labels): number {
-    const mask = maskOfNode(this.#image, this.#words, size, hashWords(this.#words, size))
+    const mixed = hashWords(this.#words, size)
+    const mask = maskOfNode(this.#image, this.#words, size, mixed)
     applyMask(this.#image, mask & NODE_MASK_BITS, into)
     return mask
   }
-
-  /** From below the suffix of `size` bytes down to the whole host of `length`. */
-  #descend(size: number, length: number, into: Labels): boolean {
-    for (let suffix = size; suffix < length; ) {
-      suffix = nextSuffix(this.#words, suffix, length)
-      if ((this.#matchSuffix(suffix, into) & NODE_CHILD_BIT) === 0) break
-    }
-    return hasAny(into)
-  }
-}
-
-/**
- * Sets `words` to the host, of which the first `count` are there already; false where it holds what
- * no normalised host does.
- */
-function readTextWords(host: string, count: number, words: Int32Array): boolean {
-  let at = host.length - count * WORD_BYTES
-  let chars = 0
-  for (let i = count; ; i++) {
-    at -= WORD_BYTES
-    const from = at < 0 ? 0 : at
-    const a = host.charCodeAt(from)
-    const b = host.charCodeAt(from + 1)
-    const c = host.charCodeAt(from + 2)
-    const d = host.charCodeAt(from + 3)
-    chars |= a | b | c | d
-    const word = a | (b << 8) | (c << 16) | (d << 24)
-    words[i] = at < 0 ? withoutLast(word, -at) : word
-    if (at < 0) return chars <= ASCII_MAX
-  }
-}
-
-/** The size of the suffix that is one label longer than the one of `size`. */
-function nextSuffix(words: Int32Array, size: number, length: number): number {
-  // The dot before the label that we come from is not the one that is looked for.
-  const first = size + 1
-  let i = first >>> 2
-  let dots = dotsIn(words[i]!) & (-1 >>> ((first & 3) * 8))
-  while (dots === 0 && (i + 1) * WORD_BYTES < length) dots = dotsIn(words[++i]!)
-  return dots === 0 ? length : i * WORD_BYTES + (Math.clz32(dots) >>> 3)
 }
 
 /**
  * The node of the last `size` bytes of the host in `words`, whose mixed hash is given; 0 where there
- * is none.
+ * is none. The words are as layout.ts readWords has them, as far as the name goes.
  */
 export function findNode(image: ImageView, words: Int32Array, size: number, mixed: number): number {
-  const { filter, arena } = image
-  const shift = bucketShift(filter.length)
-  if (!mayBeNode(filter, shift, mixed)) return 0
-  let node = image.buckets[bucketOf(mixed, shift)]!
+  const { arena, buckets, endings } = image
+  let node = buckets[bucketOf(mixed, bucketShift(buckets.length))]!
   let length = arena[node]!
   while (length > BUCKET_END) {
-    if (length === size && isNamed(image, node, words, size)) return node
-    node += NODE_NAME_BYTE + length - endingBytes(arena[node + NODE_ENDING_BYTE]!)
+    const ending = arena[node + NODE_ENDING_BYTE]!
+    if (length === size) {
+      const last = size >>> 2
+      let at = node + NODE_NAME_BYTE + size - WORD_BYTES
+      let differing = 0
+      if (last > 0) differing = words[0]! ^ (ending === 0 ? wordAt(arena, at) : endings[ending]!)
+      for (let i = 1; i < last; i++) {
+        at -= WORD_BYTES
+        differing |= words[i]! ^ wordAt(arena, at)
+      }
+      // The bytes before a name are its node's own: reading them does no harm.
+      const rest = words[last]! ^ wordAt(arena, node + (size & 3))
+      if ((differing | (rest & restMask(size & 3))) === 0) return node
+    }
+    node += NODE_NAME_BYTE + length - endingBytes(ending)
     length = arena[node]!
   }
   return 0
-}
-
-/** True where the node, of `size` bytes, has the very name that the words end in. */
-function isNamed(
-  { arena, endings }: ImageView,
-  node: number,
-  words: Int32Array,
-  size: number,
-): boolean {
-  const ending = arena[node + NODE_ENDING_BYTE]!
-  if (ending !== 0 && endings[ending] !== words[0]) return false
-  const last = size >>> 2
-  let at = node + NODE_NAME_BYTE + size
-  for (let i = 0; i < last; i++) {
-    at -= WORD_BYTES
-    if ((i > 0 || ending === 0) && wordAt(arena, at) !== words[i]) return false
-  }
-  // The bytes before a name are its node's own: reading them does no harm.
-  return ((wordAt(arena, at - WORD_BYTES) ^ words[last]!) & restMask(size & 3)) === 0
 }
 
 /** Mask and child bit of the node; 0 where there is none. */
@@ -299,6 +261,7 @@ function maskOfNode(image: ImageView, words: Int32Array, size: number, mixed: nu
   const node = findNode(image, words, size, mixed)
   return node === 0 ? 0 : maskOf(image, node)
 }
+
 /** The mask of the interval that holds the address: the last that does not begin after it. */
 function maskOfAddress({ intervals }: ImageView, address: Int32Array): number {
   let low = 0

@@ -4,6 +4,8 @@
  * Never: lays out bytes; assemble.ts does.
  */
 import {
+  bucketOf,
+  bucketShift,
   DOT,
   HASH_SEED,
   hashName,
@@ -50,6 +52,14 @@ export const NODE_MASK = 3
 export const NODE_PARENT = 4
 /** Its latest source, or NONE. */
 export const NODE_SOURCE = 5
+/** The number of its ending; endings.ts fills it in. */
+export const NODE_ENDING = 6
+
+/** The same of a source; the fourth is not used, so that none lies on two lines of the cache. */
+const SOURCE_WORDS = 4
+const SOURCE_KIND = 0
+const SOURCE_LINE = 1
+const SOURCE_NEXT = 2
 
 /** Slots of two words, mixed hash and node; three quarters are full at most. */
 const SLOTS_PER_NODE = 4 / 3
@@ -61,6 +71,13 @@ const BATCH_NAMES = 64
 /** A name of 253 bytes has at most 127 labels; a batch ends early where it has no room for that. */
 const NAME_SUFFIXES_MAX = 128
 const BATCH_SUFFIXES = 4 * BATCH_NAMES + NAME_SUFFIXES_MAX
+
+/** Nodes in the order of their buckets. */
+export interface NodeOrder {
+  readonly nodes: Uint32Array
+  /** Of each bucket: the end of its nodes in `nodes`. */
+  readonly ends: Uint32Array
+}
 
 /** Gives the id of a mask together with the labels of one more kind. */
 export type MaskJoin = (mask: number, kind: number) => number
@@ -76,10 +93,8 @@ export class Nodes {
   /** NODE_WORDS of each node. */
   readonly words: Int32Array
 
-  /** Of each source: its kind, its line, and the source of the same node before it, or NONE. */
-  readonly sourceKind: Uint16Array
-  readonly sourceLine: Uint32Array
-  readonly sourceNext: Uint32Array
+  /** SOURCE_WORDS of each source: its kind, its line, and the source of the same node before it. */
+  readonly #sources: Int32Array
 
   count = 0
   sources = 0
@@ -104,9 +119,7 @@ export class Nodes {
     this.#shift = 32 - slotBits
     this.#table = new Int32Array(2 ** slotBits * 2)
     this.words = new Int32Array((nodes + 1) * NODE_WORDS)
-    this.sourceKind = new Uint16Array(names + 1)
-    this.sourceLine = new Uint32Array(names + 1)
-    this.sourceNext = new Uint32Array(names + 1)
+    this.#sources = new Int32Array((names + 1) * SOURCE_WORDS)
   }
 
   /**
@@ -152,6 +165,19 @@ export class Nodes {
     return this.words[node * NODE_WORDS + NODE_SOURCE]!
   }
 
+  kindOf(source: number): number {
+    return this.#sources[source * SOURCE_WORDS + SOURCE_KIND]!
+  }
+
+  lineOf(source: number): number {
+    return this.#sources[source * SOURCE_WORDS + SOURCE_LINE]! >>> 0
+  }
+
+  /** The source of the same node before this one, or NONE. */
+  nextOf(source: number): number {
+    return this.#sources[source * SOURCE_WORDS + SOURCE_NEXT]!
+  }
+
   maskOf(node: number): number {
     return this.words[node * NODE_WORDS + NODE_MASK]! & NODE_MASK_BITS
   }
@@ -172,6 +198,48 @@ export class Nodes {
       if (node === NONE || (table[word] === mixed && equal(this.nameOf(node), name))) return node
       word = (word + 2) & (table.length - 1)
     }
+  }
+
+  /**
+   * All nodes by their bucket among `buckets`, and where in that order each bucket ends. The table
+   * is by hash as the buckets are, so that both are gone through from one end to the other.
+   */
+  byBucket(buckets: number): NodeOrder {
+    const table = this.#table
+    const shift = bucketShift(buckets)
+    const ends = new Uint32Array(buckets)
+    for (let slot = 0; slot < table.length; slot += 2) {
+      if (table[slot + 1] !== NONE) ends[bucketOf(table[slot]!, shift)]!++
+    }
+    let sum = 0
+    for (let bucket = 0; bucket < buckets; bucket++) {
+      const count = ends[bucket]!
+      ends[bucket] = sum
+      sum += count
+    }
+    const nodes = new Uint32Array(this.count)
+    for (let slot = 0; slot < table.length; slot += 2) {
+      const node = table[slot + 1]!
+      if (node !== NONE) nodes[ends[bucketOf(table[slot]!, shift)]!++] = node
+    }
+    return { nodes, ends }
+  }
+
+  /**
+   * Reads ahead what will be asked of `nodes` from `start` to `end`: the processor fetches it all
+   * at once, where it would wait for each in turn.
+   */
+  touch(nodes: Uint32Array, start: number, end: number): void {
+    const { words } = this
+    let sum = 0
+    for (let i = start; i < end; i++) sum ^= words[nodes[i]! * NODE_WORDS]!
+    for (let i = start; i < end; i++) {
+      const word = nodes[i]! * NODE_WORDS
+      const source = words[word + NODE_SOURCE]!
+      sum ^= this.#sources[source * SOURCE_WORDS]!
+      sum ^= this.namesOf(nodes[i]!)[words[word + NODE_START]!]!
+    }
+    this.touched ^= sum
   }
 
   /** Notes where the parents of a name begin, from the top down, and the name itself. */
@@ -222,8 +290,11 @@ export class Nodes {
 
   /** A new node without a parent: of two labels, a literal, or of one label, which is counted. */
   #countOneLabel(node: number): void {
-    const name = this.nameOf(node)
-    if (!name.includes(DOT) && !isLiteral(name, 0, name.length)) this.oneLabelNames++
+    const names = this.namesOf(node)
+    const start = this.words[node * NODE_WORDS + NODE_START]!
+    const end = start + (this.words[node * NODE_WORDS + NODE_LENGTH]! & 0xff)
+    for (let at = start; at < end; at++) if (names[at] === DOT) return
+    if (!isLiteral(names, start, end)) this.oneLabelNames++
   }
 
   /** The node of that suffix of the batch, made where there is none. */
@@ -267,11 +338,12 @@ export class Nodes {
     const word = node * NODE_WORDS
     const latest = words[word + NODE_SOURCE]!
     // Kinds are added one after the other, so only the latest source can be of this one.
-    if (latest !== NONE && this.sourceKind[latest] === kind) return false
+    if (latest !== NONE && this.kindOf(latest) === kind) return false
     const source = ++this.sources
-    this.sourceKind[source] = kind
-    this.sourceLine[source] = line
-    this.sourceNext[source] = latest
+    const sourceWord = source * SOURCE_WORDS
+    this.#sources[sourceWord + SOURCE_KIND] = kind
+    this.#sources[sourceWord + SOURCE_LINE] = line
+    this.#sources[sourceWord + SOURCE_NEXT] = latest
     words[word + NODE_SOURCE] = source
     const mask = words[word + NODE_MASK]!
     const id = mask & NODE_MASK_BITS

@@ -3,7 +3,7 @@
  * and which labels go together.
  * Never: is asked by a request.
  */
-import type { Gain } from './compare.ts'
+import type { Gain } from './gain.ts'
 import { openedImage, readReport } from './image-report.ts'
 import {
   FLAG_NEVER_BLOCK,
@@ -27,17 +27,32 @@ export interface Overlap {
 export interface Tally {
   /** By the name of the list: names that no other list lists or frees. */
   readonly only: ReadonlyMap<string, number>
+  /** Names that no list with a file of its own has: the platforms alone know them. */
+  readonly onlyEntries: number
   /** Most names first. */
   readonly overlaps: readonly Overlap[]
 }
 
-/** Goes through the whole image: some seconds for five million names. */
-export function tallyImage(buffer: SharedArrayBuffer): Tally {
+/** Buckets between two words of progress. */
+const PROGRESS_BUCKETS = 65_536
+
+/**
+ * Goes through the whole image: some seconds for five million names. `onProgress` is told now and then
+ * how many buckets are done, of all.
+ */
+export function tallyImage(
+  buffer: SharedArrayBuffer,
+  onProgress: (done: number, total: number) => void = () => {},
+): Tally {
   const image = openedImage(buffer)
   const { kinds, report } = readReport(image)
   const only = new Uint32Array(report.lists.length)
   const byMask = new Uint32Array(MASKS_MAX)
-  for (let bucket = 0; bucket < image.buckets.length; bucket++) {
+  const hasFile = report.lists.map(({ file }) => file !== null)
+  let onlyEntries = 0
+  const total = image.buckets.length
+  for (let bucket = 0; bucket < total; bucket++) {
+    if (bucket % PROGRESS_BUCKETS === 0) onProgress(bucket, total)
     const found = sourcesOf(image, bucket)
     if (found === null) throw new Error('the image is damaged: ./sluss lists verify says where')
     for (const [node, sources] of found.sources) {
@@ -46,10 +61,13 @@ export function tallyImage(buffer: SharedArrayBuffer): Tally {
       byMask[mask]!++
       const lists = new Set(sources.map(({ kind }) => kinds[kind]!.list))
       if (lists.size === 1) for (const list of lists) only[list]!++
+      if (![...lists].some((list) => hasFile[list])) onlyEntries++
     }
   }
+  onProgress(total, total)
   return {
     only: new Map(report.lists.map(({ name }, list) => [name, only[list]!])),
+    onlyEntries,
     overlaps: overlapsOf(image, byMask),
   }
 }

@@ -9,7 +9,6 @@ import type { LabelTarget, Policy } from '../policy/index.ts'
 import { printable } from '../settings/problems.ts'
 import type { Configuration } from './configuration.ts'
 import type { BuiltImage } from './image-store.ts'
-import type { Lists } from './lists.ts'
 import type { LocalRefusal } from './local-lists.ts'
 import { libraryIn } from './remote-lists.ts'
 
@@ -71,9 +70,12 @@ export interface ListStatus {
 }
 
 export interface ListsView {
-  readonly lists: Pick<Lists, 'refused' | 'stale'> & {
-    readonly inForce: Pick<BuiltImage, 'report'>
-  }
+  /** Of the image in force, or, where nothing runs, of the saved one; null: there is none. */
+  readonly report: BuildReport | null
+  /** Lists that lie here and are not taken as they are now. */
+  readonly refused: readonly LocalRefusal[]
+  /** Why the lists of an earlier run are in force. */
+  readonly stale: readonly string[]
   readonly configuration: Configuration
   readonly policy: Policy
   /** The state folder. */
@@ -82,20 +84,14 @@ export interface ListsView {
   readonly due: ReadonlyMap<string, number>
 }
 
-/** The lists as a service left them, or where there was none (null), as they would be at its start. */
+/** What there is to say where no service runs. */
 export function offlineView(
   configuration: Configuration,
   report: BuildReport | null,
   state: string,
 ): ListsView {
-  const nothing = { lists: [], caught: [], domains: 0, nodes: 0, bytes: 0, buildMs: 0 }
-  return {
-    lists: { inForce: { report: report ?? nothing }, refused: [], stale: [] },
-    configuration,
-    policy: configuration.policyOf(1),
-    state,
-    due: new Map(),
-  }
+  const policy = configuration.policyOf(1)
+  return { report, refused: [], stale: [], configuration, policy, state, due: new Map() }
 }
 
 export function totalsOf({ report, origin, tookMs, image }: BuiltImage) {
@@ -109,25 +105,37 @@ export function totalsOf({ report, origin, tookMs, image }: BuiltImage) {
   }
 }
 
-/** Each list that lies in a file, in the order of the image; then those that are in none. */
+/** Each list that lies in a file, in the order of the image; then those that are not in it. */
 export function eachList(view: ListsView): ListStatus[] {
-  const { lists, configuration } = view
+  const { report, configuration } = view
   const library = libraryIn(view.state)
   const remotes = new Map(configuration.remotes.map((remote) => [remote.name, remote]))
   const held = (name: string) => (remotes.has(name) ? library.read(name) : null)
-  const { report } = lists.inForce
-  const present = report.lists
+  const lists = report?.lists ?? []
+  const names = new Set(lists.map(({ name }) => name))
+  const present = lists
     .filter(({ file }) => file !== null)
     .map((list) => statusOf(list, held(list.name), view))
-  const absent = [...remotes.values()]
-    .filter(({ name }) => !report.lists.some((list) => list.name === name))
+  const unfetched = configuration.remotes
+    .filter(({ name }) => !names.has(name))
     .map(({ name, target, url, licence }) => {
-      const nothing = { format: null, sha256: null, fetchedMs: null }
-      const counts = { entries: 0, networks: 0, rejected: 0 }
       const known = { name, source: url, licence, ...targetWords(target, view.policy) }
-      return { ...known, ...nothing, ...counts, ...standing(name, held(name), view, false) }
+      return { ...known, ...NOTHING, ...standing(name, held(name), view, false) }
     })
-  return [...present, ...absent]
+  const unbuilt = configuration.sources
+    .filter(({ name, file }) => file !== null && !names.has(name) && !remotes.has(name))
+    .map(({ name, target, provenance: { source, licence } }): ListStatus => {
+      const known = { name, source, licence, ...targetWords(target, view.policy) }
+      const why = 'it is in no image yet: the next start builds one'
+      const waiting = { state: 'pending' as const, why, pending: null }
+      return { ...known, ...NOTHING, ...waiting, checkedMs: null, nextMs: null }
+    })
+  return [...present, ...unfetched, ...unbuilt]
+}
+
+const NOTHING = {
+  ...{ format: null, sha256: null, fetchedMs: null },
+  ...{ entries: 0, networks: 0, rejected: 0 },
 }
 
 function statusOf(list: ListReport, holding: Holding | null, view: ListsView): ListStatus {
@@ -161,11 +169,11 @@ type Standing = Pick<ListStatus, 'state' | 'why' | 'pending' | 'nextMs' | 'check
 function standing(
   name: string,
   holding: Holding | null,
-  { lists, due }: ListsView,
+  { refused, due }: ListsView,
   present: boolean,
 ): Standing {
   const times = { nextMs: due.get(name) ?? null, checkedMs: holding?.current?.checkedMs ?? null }
-  const local = lists.refused.find((refusal) => refusal.name === name)
+  const local = refused.find((refusal) => refusal.name === name)
   const pending = local === undefined ? pendingOf(name, holding) : pendingOfLocal(local)
   const failed = holding?.attempts?.problem ?? null
   const failures = holding?.attempts?.failures ?? 0
@@ -201,9 +209,9 @@ function pendingOf(name: string, holding: Holding | null): PendingStatus | null 
 
 /** What people must look at. */
 export function listAlarms(view: ListsView, each: readonly ListStatus[]): string[] {
-  const { lists, configuration } = view
+  const { configuration } = view
   const library = libraryIn(view.state)
-  const stale = lists.stale.map(
+  const stale = view.stale.map(
     (why) => `all lists are in force as they were at an earlier run: ${why}`,
   )
   const named = each.flatMap(({ name, state, why, category, sha256 }): string[] => {

@@ -345,8 +345,11 @@ export class Service {
       portal: this.#portal.endpoints,
       loaded: this.#loaded,
       imageSinceMs: this.#imageSinceMs,
+      built: this.#lists.inForce,
       view: {
-        lists: this.#lists,
+        report: this.#lists.inForce.report,
+        refused: this.#lists.refused,
+        stale: this.#lists.stale,
         configuration: this.#configuration,
         policy: this.#policy,
         state: this.#state,

@@ -47,12 +47,13 @@ export interface StatusParts {
   readonly portal: readonly Endpoint[]
   readonly loaded: { readonly atMs: number; readonly problems: readonly string[] }
   readonly imageSinceMs: number
-  readonly view: ListsView & { readonly lists: { readonly inForce: BuiltImage } }
+  readonly built: BuiltImage
+  readonly view: ListsView
 }
 
 export function statusOf(parts: StatusParts): Status {
-  const { run, sinceMs, threads, portal, loaded, imageSinceMs, view } = parts
-  const { configuration, lists } = view
+  const { run, sinceMs, threads, portal, loaded, imageSinceMs, built, view } = parts
+  const { configuration } = view
   const { timezone } = configuration.settings.day
   const each = eachList(view)
   const alarms = [...parts.alarms, ...listAlarms(view, each)]
@@ -70,9 +71,9 @@ export function statusOf(parts: StatusParts): Status {
       at: formatTime(timezone, loaded.atMs),
       outcome: loaded.problems.length === 0 ? 'in force' : 'refused',
       problems: loaded.problems,
-      warnings: [...warnings, ...caughtWarnings(lists.inForce.report.caught)],
+      warnings: [...warnings, ...caughtWarnings(built.report.caught)],
     },
-    lists: { ...totalsOf(lists.inForce), since: formatTime(timezone, imageSinceMs), each },
+    lists: { ...totalsOf(built), since: formatTime(timezone, imageSinceMs), each },
     counters: threads.counters,
   }
 }

@@ -57,6 +57,24 @@ describe('a proxy thread that dies', () => {
     await until('both work by the next', () => threads.version === 3)
   })
 
+  it('keeps nobody waiting who wants to know that all work by the newest world', async () => {
+    await start(2)
+    const { threads, proxies } = parts
+    await threads.acknowledged()
+    threads.replace(openWorld(2))
+    await threads.acknowledged()
+    expect(threads.version).toBe(2)
+    await proxies[0]!.terminate()
+    threads.replace(openWorld(3))
+    // The one that has died cannot say so; the one that replaces it begins with the newest.
+    await threads.acknowledged()
+    expect(threads.version).toBe(3)
+    threads.replace(openWorld(4))
+    const acknowledged = threads.acknowledged()
+    await threads.drain(0)
+    await acknowledged
+  })
+
   it('tries again until it can listen', async () => {
     await start(1)
     const { port, proxies, said } = parts

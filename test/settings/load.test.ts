@@ -145,6 +145,20 @@ describe('files that settings name', () => {
     ])
   })
 
+  it('a list that cannot be read is told beside settings that hold, where that is asked for', () => {
+    const file = join(folder, 'lists.yaml')
+    writeFileSync(file, `${LEAST}neverBlock: [good.txt, missing.txt]\n`)
+    const loaded = loadSettings({ file, lists: 'tell' })
+    if (!loaded.ok) return expect.unreachable()
+    const told = loaded.unreadable.map(({ line, key, what }) => [line, key, what])
+    expect(told).toEqual([[4, 'neverBlock[1]', 'there is no such file']])
+    expect(loaded.sources.map(({ name }) => name)).toEqual(['good.txt', 'missing.txt'])
+    expect(loadSettings({ file }).ok).toBe(false)
+    // Nothing else is let pass.
+    writeFileSync(file, `${LEAST}neverBlock: missing.txt\nplatforms: missing.yaml\n`)
+    expect(loadSettings({ file, lists: 'tell' }).ok).toBe(false)
+  })
+
   it('may be closed to this user, who is told so', () => {
     const closed = Object.assign(new Error('permission denied'), { code: 'EACCES' })
     const loaded = loadSettings({

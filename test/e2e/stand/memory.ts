@@ -15,6 +15,9 @@ export const MAPPED_APART = {
 }
 
 const CHUNK_BYTES = 8 * 1_048_576
+const PAGE_BYTES = 4_096
+/** What glibc keeps before memory that it maps apart; a header that is only being written lies elsewhere. */
+const BEFORE_BYTES = 16
 
 /** In bytes. */
 export function residentBytes(pid: number): number {
@@ -69,7 +72,8 @@ function imagesAt(memory: number, at: number, length: number, bytesMin: number):
   }
   let count = 0
   for (let i = bytes.indexOf(MAGIC); i >= 0 && i + 16 <= read; i = bytes.indexOf(MAGIC, i + 1)) {
-    if (bytes.readInt32LE(i + HEADER.totalBytes * 4) >= bytesMin) count++
+    const apart = (at + i) % PAGE_BYTES === BEFORE_BYTES
+    if (apart && bytes.readInt32LE(i + HEADER.totalBytes * 4) >= bytesMin) count++
   }
   return count
 }
