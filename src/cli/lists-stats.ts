@@ -5,9 +5,11 @@
 import type { Command } from 'commander'
 import type { ListReport } from '../lists/report.ts'
 import { type Tally, tallyImage } from '../lists/tally.ts'
+import type { Policy } from '../policy/index.ts'
 import type { BuiltImage } from '../service/image-store.ts'
 import { endWithProblems, print, printJson, table } from './context.ts'
 import {
+  categoriesOf,
   countText,
   imageInForce,
   isJson,
@@ -35,9 +37,7 @@ export async function listsStats(_options: object, command: Command): Promise<vo
   progress.end()
   const policy = configuration.policyOf(1)
   if (!isJson(command)) {
-    const names = ({ labels }: Tally['overlaps'][number]) =>
-      labelNames(policy, { ...labels, platforms: 0 }).join(' + ')
-    return print(textOf(built, tally, names))
+    return print(textOf(built, tally, policy))
   }
   const { report, origin, tookMs } = built
   const { domains, nodes, bytes, buildMs, caught } = report
@@ -50,21 +50,11 @@ export async function listsStats(_options: object, command: Command): Promise<vo
   printJson({ domains, nodes, bytes, bytesEach, buildMs, origin, tookMs, labels, caught, lists })
 }
 
-function textOf(
-  { report, origin, tookMs }: BuiltImage,
-  tally: Tally,
-  names: (overlap: Tally['overlaps'][number]) => string,
-): string {
+function textOf({ report, origin, tookMs }: BuiltImage, tally: Tally, policy: Policy): string {
   const { domains, nodes, bytes, buildMs } = report
   const each = domains === 0 ? '' : `, ${(bytes / domains).toFixed(1)} for each domain`
   const built = `built in ${countText(Math.round(buildMs))} ms`
   const loaded = origin === 'loaded' ? `, loaded in ${countText(Math.round(tookMs))} ms` : ''
-  const labelled = new Map<string, number>()
-  for (const overlap of tally.overlaps) {
-    const label = names(overlap)
-    labelled.set(label, (labelled.get(label) ?? 0) + overlap.names)
-  }
-  const rows = [...labelled].map(([label, n]) => ['', label || 'freed alone', countText(n)])
   const caught = report.caught.slice(0, CAUGHT_SHOWN).map(({ host, list, line }) => {
     return `${host} is never blocked, and ${list} lists it in line ${line}`
   })
@@ -75,10 +65,21 @@ function textOf(
     `${plural(domains, 'domain')}, with their parents ${plural(nodes, 'name')}`,
     `image of ${plural(bytes, 'byte')}${each}; ${built}${loaded}`,
     'names by what they are listed as',
-    table(rows, [2]),
+    table(labelRows(tally, policy), [2]),
     ...caught,
     ...(rest > 0 ? [`and ${plural(rest, 'more host')} that are never blocked: --json`] : []),
   ].join('\n')
+}
+
+/** Platforms are told apart by the JSON. */
+function labelRows({ overlaps }: Tally, policy: Policy): string[][] {
+  const sums = new Map<string, number>()
+  for (const { labels, names } of overlaps) {
+    const none = labels.platforms === 0 ? 'freed alone' : 'platforms of no category'
+    const label = categoriesOf(policy, labels).join(' + ') || none
+    sums.set(label, (sums.get(label) ?? 0) + names)
+  }
+  return [...sums].map(([label, names]) => ['', label, countText(names)])
 }
 
 const HEAD = [

@@ -71,15 +71,24 @@ function listsText(each: readonly ListStatus[], configuration: Configuration): s
   const rows = each.map((list) => [
     list.name,
     list.exceptions ? `${list.category} (exceptions)` : list.category,
-    list.state,
+    stateText(list),
     countText(list.entries),
     countText(list.rejected),
     versionText(list.sha256),
     timeText(configuration, list.fetchedMs),
     timeText(configuration, list.nextMs),
   ])
-  const whys = each.flatMap(({ name, why }) => (why === '' ? [] : [`${name}: ${why}`]))
+  const names = Map.groupBy(each, ({ why }) => why)
+  const whys = [...names]
+    .filter(([why]) => why !== '')
+    .map(([why, lists]) => `${lists.map(({ name }) => name).join(', ')}: ${why}`)
   return [table([head, ...rows], [3, 4]), ...(whys.length > 0 ? ['', ...whys] : [])].join('\n')
+}
+
+/** What `pending` is of: a newer version, beside the one in force, or the only one there is. */
+function stateText({ state, sha256 }: ListStatus): string {
+  if (state !== 'pending') return state
+  return sha256 === null ? 'waits' : 'newer waits'
 }
 
 function rejectionRows(name: string, rejections: readonly Rejection[]): string[][] {

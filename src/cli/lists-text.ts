@@ -65,19 +65,26 @@ export function tellUnreadable({ unreadable }: Configuration): void {
 }
 
 /**
- * What is in force: the saved image where it is of the lists as they are, or where a service goes on by it
- * since it refuses them; else one that is built and not kept.
+ * What is in force: the saved image where it is of the lists as they are; where they cannot be used, or a
+ * service refuses them, the saved one all the same, as the service goes on by it; else one that is built and
+ * not kept.
  */
-export async function imageInForce({ sources, settings }: Configuration): Promise<ImageResult> {
-  const { state } = settings
-  const store = new ImageStore(state, null)
+export async function imageInForce(configuration: Configuration): Promise<ImageResult> {
+  const { sources, settings, unreadable } = configuration
+  const store = new ImageStore(settings.state, null)
   const key = keyOf(sources)
-  const saved = store.load(key) ?? ((await refusesFiles(state)) ? store.load(null) : null)
+  const isBroken = async () => unreadable.length > 0 || (await refusesFiles(settings.state))
+  const saved = store.load(key) ?? ((await isBroken()) ? store.load(null) : null)
   if (saved !== null) return { ok: true, built: saved }
   const progress = new Progress(process.stderr, undefined, PATIENCE_MS)
   const result = await build(sources, key, { onProgress: (step) => progress.show(buildStep(step)) })
   progress.end()
-  return 'ok' in result ? result : { ok: false, problems: problemsOfBuild(result) }
+  if ('ok' in result) return { ok: true, built: result.built }
+  const problems = problemsOfBuild(result)
+  const last = store.load(null)
+  if (last === null) return { ok: false, problems }
+  for (const problem of problems) process.stderr.write(`${formatProblem(problem)}\n`)
+  return { ok: true, built: last }
 }
 
 async function refusesFiles(state: string): Promise<boolean> {
@@ -109,6 +116,12 @@ export function timeText({ settings }: Configuration, ms: number | null): string
 export function labelNames(policy: Policy, gain: Gain): string[] {
   const labels = { ...gain, background: 0 }
   const names = new Set([...categoryNames(policy, labels), ...platformNames(policy, labels)])
+  return [...names, ...(gain.neverBlock ? ['never-block'] : [])]
+}
+
+/** The same without the names of platforms. */
+export function categoriesOf(policy: Policy, gain: Gain): string[] {
+  const names = categoryNames(policy, { ...gain, background: 0 })
   return [...names, ...(gain.neverBlock ? ['never-block'] : [])]
 }
 

@@ -14,6 +14,9 @@ import { print, printJson, table } from './context.ts'
 import { countText, isJson, loadLists, PATIENCE_MS, versionText } from './lists-text.ts'
 import { Progress } from './progress.ts'
 
+/** Faults of one file that are shown: what is foreign or torn has hundreds. */
+const TOLD_SHOWN = 5
+
 interface Checked {
   /** `image`, or the name of a list. */
   readonly what: string
@@ -53,18 +56,23 @@ async function checkList(name: string, library: Library): Promise<Checked> {
     hints.push(`fetch it anew: rm ${file} && ./sluss lists update ${name}`)
   }
   if (told.length > 0) return { what: name, state: 'damaged', told, hints }
-  if (current === null) return { what: name, state: 'absent', told: ['never fetched'], hints }
-  const waits = pending === null ? '' : `; ${versionText(pending.sha256)}, which waits`
-  const fine = `SHA-256 of version ${versionText(current.sha256)}${waits}`
-  return { what: name, state: 'whole', told: [fine], hints }
+  const fine = [
+    ...(current === null ? [] : [`SHA-256 of version ${versionText(current.sha256)}`]),
+    ...(pending === null ? [] : [`SHA-256 of version ${versionText(pending.sha256)}, which waits`]),
+  ]
+  return fine.length === 0
+    ? { what: name, state: 'absent', told: ['never fetched'], hints }
+    : { what: name, state: 'whole', told: [fine.join('; ')], hints }
 }
 
 function textOf(checked: readonly Checked[]): string {
   return table(
-    checked.flatMap(({ what, state, told: [first = '', ...rest], hints }) => [
-      [what, state, first],
-      ...[...rest, ...new Set(hints)].map((line) => ['', '', line]),
-    ]),
+    checked.flatMap(({ what, state, told, hints }) => {
+      const [first = '', ...more] = told.slice(0, TOLD_SHOWN)
+      const rest = told.length > TOLD_SHOWN ? [`and ${told.length - TOLD_SHOWN} more: --json`] : []
+      const lines = [...more, ...rest, ...new Set(hints)]
+      return [[what, state, first], ...lines.map((line) => ['', '', line])]
+    }),
   )
 }
 
@@ -76,6 +84,9 @@ function checkImage(state: string): Checked {
     const hints = absent ? [] : [IMAGE_HINT]
     return { what, state: absent ? 'absent' : 'damaged', told: [read.what], hints }
   }
+  if (read.byteLength > LARGE_BYTES) {
+    process.stderr.write(`checking the image of ${countText(read.byteLength)} bytes …\n`)
+  }
   const faults = verifyImage(read)
   if (faults.length > 0) {
     const told = faults.map(({ place, what }) => (place === '' ? what : `${place}: ${what}`))
@@ -84,6 +95,9 @@ function checkImage(state: string): Checked {
   const told = `${countText(read.byteLength)} bytes: checksums, and every name found in its place`
   return { what, state: 'whole', told: [told], hints: [] }
 }
+
+/** An image whose check takes a second or more. */
+const LARGE_BYTES = 8 * 1_024 * 1_024
 
 const IMAGE_HINT =
   'nothing to do: a service that runs has its own in memory; the next start builds another'

@@ -16,13 +16,41 @@ const SHOWN_MAX = 1_000_000
 const DAYS_DEFAULT = 30
 const DAYS_MAX = 3_650
 
+const LISTS_HELP = `
+Exit code: 0 fine; 1 the answer is no, or something was refused or is not in force; 2 the command or the
+settings cannot be used; 130 stopped by Ctrl-C.
+
+With --json, one object on standard output (versions are SHA-256 in hex, times Unix milliseconds):
+  status  { running, alarms, lists: [{ name, category, exceptions, source, licence, format, sha256,
+            fetchedMs, checkedMs, nextMs, entries, networks, rejected, state, why, pending,
+            rejections: [{ reason, class, what, count, first: [{ line, text }] }] }] }
+  update, import, accept
+          { lists: [{ list, status, version, entriesBefore, entriesAfter, used, rejected, refusals,
+            trouble, durationMs }], inForce }; accept of a list that lies here: { list, sha256, accepted,
+            inForce }
+  diff    { lists: [{ list, before, after, entriesBefore, entriesAfter }], names: { caught, freed, first },
+            days, hosts }; each of first and hosts: { host, caught, freed, neverBlock, by: { domain, list,
+            line, version, frees } }, and of hosts: requests
+  lookup  { asked, host, labels, neverBlock, lists: [{ domain, list, line, version, feeds, frees, target,
+            provenance }] }
+  verify  { whole, checked: [{ what, state, told, hints }] }
+  stats   { domains, nodes, bytes, bytesEach, buildMs, origin, tookMs, labels, caught, lists }
+`
+
+const ACCEPT_HELP = `
+See first what it would change: sluss lists diff NAME. Of a list that lies here, its file is taken as it is.
+`
+
+const DIFF_HELP = `
+Of the traffic log it counts requests for each host; it never says whose they were. A list that lies here
+and was edited since, or that a running service refuses, is told like one that waits.
+`
+
 const UPDATE_HELP = `
 A new version is taken when it can be read, when it has neither lost nor gained too much (fall and
 growth in the settings), and when it catches no never-block host that the one before did not. Else the
 list in force stays, and the new version waits: ./sluss lists diff shows what it would change, and
 ./sluss lists accept takes it all the same. A running service has it in force within seconds.
-
-Exit code: 0 all lists are as new as they can be; 1 one was refused or could not be fetched.
 `
 
 const IMPORT_HELP = `
@@ -37,6 +65,7 @@ export function register(program: Command): void {
   const lists = program
     .command('lists')
     .description('the domain lists: how they are, and newer ones')
+    .addHelpText('after', LISTS_HELP)
   lists
     .command('status')
     .description('each list: where from, which version, how many entries, whether it is in force')
@@ -60,6 +89,7 @@ export function register(program: Command): void {
     .command('accept')
     .description('take a version that was refused, or that waits')
     .argument('<name>', 'the list')
+    .addHelpText('after', ACCEPT_HELP)
     .action(acceptList)
   lists
     .command('diff')
@@ -69,11 +99,12 @@ export function register(program: Command): void {
     .argument('[names...]', 'only these lists')
     .option('--limit <count>', 'names and hosts to show of each kind', limit, SHOWN_DEFAULT)
     .option('--days <count>', 'days of the traffic log to look in', days, DAYS_DEFAULT)
+    .addHelpText('after', DIFF_HELP)
     .action(diffLists)
   lists
     .command('lookup')
     .description('which lists name a host, on which line, in which version')
-    .argument('<host>', 'a host, in any spelling')
+    .argument('<host>', 'a host or address in any spelling, or a URL')
     .action(lookupHost)
   lists
     .command('verify')

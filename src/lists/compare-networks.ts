@@ -32,38 +32,52 @@ export interface NetworkChange {
 export function compareNetworks(before: ImageView, after: ImageView): NetworkChange[] {
   const listed = new Set([...namesOf(before), ...namesOf(after)])
   const changes = new Map<string, NetworkChange>()
-  for (const { start, was, is } of pieces(before, after)) {
+  for (const { start, end, was, is } of pieces(before, after)) {
     const caught = beyond(is, was)
     const freed = beyond(was, is)
     if (!isGain(caught) && !isGain(freed)) continue
-    const network = formatNetwork(smallestAround(start, listed))
-    const key = `${network} ${JSON.stringify([caught, freed])}`
-    const change = { network, address: formatAddress({ words: start }), caught, freed }
-    if (!changes.has(key)) changes.set(key, { ...change, neverBlock: is.neverBlock })
+    // Neighbours that change alike are one piece: it may go on where its first network ends.
+    for (let from: Words | null = start; from !== null && isBefore(from, end); ) {
+      const around = smallestAround(from, listed)
+      const network = formatNetwork(around)
+      const key = `${network} ${JSON.stringify([caught, freed])}`
+      const change = { network, address: formatAddress({ words: from }), caught, freed }
+      if (!changes.has(key)) changes.set(key, { ...change, neverBlock: is.neverBlock })
+      from = addressAfter(around)
+    }
   }
   return [...changes.values()]
 }
 
 interface Piece {
-  /** Its first address. */
+  /** Its first address, and the first that is not in it; null: it is the last piece. */
   readonly start: Words
+  readonly end: Words | null
   readonly was: Gain
   readonly is: Gain
 }
 
 /** All addresses, cut where either image says something else than of the address before. */
 function* pieces(before: ImageView, after: ImageView): Generator<Piece> {
-  const counts = [before, after].map(({ intervals }) => intervals.length / INTERVAL_WORDS)
+  const startOf = ({ intervals }: ImageView, i: number) =>
+    i < intervals.length / INTERVAL_WORDS ? intervalStart(intervals, i) : null
   // Both have one that begins with the first address.
-  for (let i = 0, j = 0; i < counts[0]! || j < counts[1]!; ) {
-    const b = i < counts[0]! ? intervalStart(before.intervals, i) : null
-    const a = j < counts[1]! ? intervalStart(after.intervals, j) : null
-    const order = b === null ? 1 : a === null ? -1 : compareWords(b, a)
-    if (order <= 0) i++
-    if (order >= 0) j++
-    const start = order <= 0 ? b! : a!
-    yield { start, was: labelsOf(before, i - 1), is: labelsOf(after, j - 1) }
+  let [start, i, j]: [Words | null, number, number] = [[0, 0, 0, 0], 0, 0]
+  while (start !== null) {
+    const b = startOf(before, i + 1)
+    const a = startOf(after, j + 1)
+    const end: Words | null = b !== null && isBefore(b, a) ? b : a
+    yield { start, end, was: labelsOf(before, i), is: labelsOf(after, j) }
+    if (b !== null && !isBefore(end, b)) i++
+    if (a !== null && !isBefore(end, a)) j++
+    start = end
   }
+}
+
+/** Null comes after all. */
+function isBefore(a: Words | null, b: Words | null): boolean {
+  if (a === null || b === null) return a !== null
+  return compareWords(a, b) < 0
 }
 
 function compareWords(a: Words, b: Words): number {
@@ -92,6 +106,20 @@ function namesOf({ networks }: ImageView): string[] {
 }
 
 const nameOf = ({ words, prefix }: Network) => `${words.join()}/${prefix}`
+
+/** The first address behind the network; null where there is none. */
+function addressAfter({ words, prefix: length }: Network): Words | null {
+  const next = [...words]
+  let prefix = length
+  for (let i = Math.ceil(prefix / 32) - 1; i >= 0; i--) {
+    const step = 2 ** (32 - Math.min(32, prefix - i * 32))
+    const sum = next[i]! + step
+    next[i] = sum % 2 ** 32
+    if (sum < 2 ** 32) return next as unknown as Words
+    prefix = i * 32
+  }
+  return null
+}
 
 /** What differs lies in a network of one of the images. */
 function smallestAround(address: Words, listed: ReadonlySet<string>): Network {

@@ -7,14 +7,7 @@ import { noLabels } from '../policy/policy.ts'
 import { compareNetworks } from './compare-networks.ts'
 import { beyond, type Gain, isGain, isSame } from './gain.ts'
 import { openedImage } from './image-report.ts'
-import {
-  hashWords,
-  type ImageView,
-  maskOf,
-  NAME_WORDS_MAX,
-  NODE_MASK_BITS,
-  readWords,
-} from './layout.ts'
+import { hashName, type ImageView, maskOf, NODE_MASK_BITS } from './layout.ts'
 import { findNode, Lookup } from './lookup.ts'
 import { forEachName } from './walk.ts'
 
@@ -70,15 +63,13 @@ export function compareNames(
     if (isGain(change.freed)) told.freed++
     if ((caught ? told.caught : told.freed) <= kept) first.push(change)
   }
-  const words = new Int32Array(NAME_WORDS_MAX)
   let done = 0
   for (const [i, image] of images.entries()) {
     const visit = (bytes: Uint8Array, length: number, node: number) => {
       if (!isNamed(image, node) || !pair.differs(bytes, length)) return
       if (i === 1) {
         // What stands in both images has been counted with the first.
-        readWords(bytes, 0, length, words)
-        const other = findNode(images[0], words, length, hashWords(words, length))
+        const other = findNode(images[0], bytes, 0, length, hashName(bytes, 0, length))
         if (other !== 0 && isNamed(images[0], other)) return
       }
       add(pair.change(textOf(bytes, length)))

@@ -15,7 +15,7 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname } from 'node:path'
-import { crcHolds } from './checksum.ts'
+import { crcOver, isCrc } from './checksum.ts'
 import {
   HEADER,
   IMAGE_BYTES_MAX,
@@ -27,8 +27,10 @@ import {
 
 /** The file is its owner's alone: which sites an authority refuses is its own affair. */
 const FILE_MODE = 0o600
-/** Read or written at a time: the system takes no more than 2 GiB. */
-const CHUNK_BYTES = 1 << 30
+/** Written at a time: the system takes no more than 2 GiB. */
+const WRITE_BYTES = 1 << 30
+/** Read at a time, and checked while it is still near the processor. */
+const READ_BYTES = 262_144
 
 export type LoadFault = ImageFault | 'image-absent' | 'image-unreadable' | 'image-other-key'
 
@@ -75,7 +77,7 @@ function writeWhole(path: string, buffer: SharedArrayBuffer): void {
   try {
     let written = 0
     while (written < buffer.byteLength) {
-      const count = Math.min(CHUNK_BYTES, buffer.byteLength - written)
+      const count = Math.min(WRITE_BYTES, buffer.byteLength - written)
       written += writeSync(file, new Uint8Array(buffer, written, count))
     }
     fsyncSync(file)
@@ -96,21 +98,20 @@ export function loadImage(path: string, key: string): LoadResult {
     what,
     file: path,
   })
-  const buffer = readImage(path)
-  if (!(buffer instanceof SharedArrayBuffer)) return { ok: false, ...buffer }
+  const read = readWhole(path)
+  if ('fault' in read) return { ok: false, ...troubleOf(path, read) }
+  const { buffer, crc } = read
   const image = openImage(buffer)
   if (typeof image === 'string') return refuse(image, IMAGE_FAULTS[image])
-  if (!crcHolds(buffer)) return refuse('image-checksum', IMAGE_FAULTS['image-checksum'])
+  if (!isCrc(buffer, crc)) return refuse('image-checksum', IMAGE_FAULTS['image-checksum'])
   if (keyOf(buffer) !== key) return refuse('image-other-key', LOAD_FAULTS['image-other-key'](''))
   return { ok: true, buffer }
 }
 
 /** The file as it lies, for whoever checks it himself; or why it cannot be read. */
 export function readImage(path: string): SharedArrayBuffer | ImageFileTrouble {
-  const buffer = readWhole(path)
-  if (buffer instanceof SharedArrayBuffer) return buffer
-  const { fault, code } = buffer
-  return { fault, what: LOAD_FAULTS[fault](code), file: path }
+  const read = readWhole(path)
+  return 'fault' in read ? troubleOf(path, read) : read.buffer
 }
 
 /** What the image was built from: 64 hex digits, or empty where its builder was told nothing. */
@@ -121,7 +122,17 @@ export function keyOf(buffer: SharedArrayBuffer): string {
 
 type FileFault = 'image-absent' | 'image-unreadable' | 'image-foreign'
 
-function readWhole(path: string): SharedArrayBuffer | { fault: FileFault; code: string } {
+interface Unread {
+  readonly fault: FileFault
+  /** What the system calls it. */
+  readonly code: string
+}
+
+function troubleOf(file: string, { fault, code }: Unread): ImageFileTrouble {
+  return { fault, what: LOAD_FAULTS[fault](code), file }
+}
+
+function readWhole(path: string): { buffer: SharedArrayBuffer; crc: number } | Unread {
   let file: number
   try {
     file = openSync(path, 'r')
@@ -133,15 +144,17 @@ function readWhole(path: string): SharedArrayBuffer | { fault: FileFault; code: 
     const { size } = fstatSync(file)
     if (size > IMAGE_BYTES_MAX) return { fault: 'image-foreign', code: '' }
     const buffer = new SharedArrayBuffer(size)
+    let crc = 0
     let read = 0
     while (read < size) {
-      const count = Math.min(CHUNK_BYTES, size - read)
+      const count = Math.min(READ_BYTES, size - read)
       const got = readSync(file, new Uint8Array(buffer, read, count), 0, count, read)
       // Cut while it was read: the checksum finds what is missing.
       if (got === 0) break
+      crc = crcOver(buffer, read, read + got, crc)
       read += got
     }
-    return buffer
+    return { buffer, crc }
   } catch (error) {
     return { fault: 'image-unreadable', code: codeOf(error) }
   } finally {

@@ -1,6 +1,6 @@
 /**
- * Owns: the image of all lists: where each byte of it lies, how a name is hashed, how an address is
- * read, and the cheap check that a buffer is an image at all.
+ * Owns: the image of all lists: where each byte of it lies, how a name is hashed, and the cheap
+ * check that a buffer is an image at all.
  * Never: builds or searches one, reads a file, or keeps state.
  *
  * One flat SharedArrayBuffer, little-endian, every section aligned to 8 bytes, in this order:
@@ -10,7 +10,7 @@
  *              node. One memory access ends the walk for a host that is not listed.
  *   buckets    a word each: the offset of the bucket in the arena. Their number is a power of two,
  *              and the highest bits of a name's hash are its bucket's number.
- *   arena      the buckets, one to three nodes each. A node: name length (1 byte), mask id and child
+ *   arena      the buckets, two to four nodes each. A node: name length (1 byte), mask id and child
  *              bit (2 bytes), ending (1 byte), the name; where it has an ending, without its last
  *              four bytes. Then a zero byte, then the sources of the same nodes in the same order. A
  *              hash only narrows; these bytes decide.
@@ -115,9 +115,9 @@ export const NETWORK_LINE = ADDRESS_WORDS + 2
 export const LISTS_MAX = 4_096
 
 /**
- * Gives the filter 13 to 26 bits a node: of a hundred hosts that are no node, 1 to 4 pass it.
+ * Gives the filter 9 to 18 bits a node: of a hundred hosts that are no node, 1 to 5 pass it.
  */
-export const NODES_PER_BUCKET_MAX = 2.5
+export const NODES_PER_BUCKET_MAX = 3.5
 /** The shift that finds a bucket is 31 bits at most. */
 export const BUCKETS_MIN = 2
 
@@ -129,10 +129,8 @@ export const VARINT_MORE = 0x80
 
 export const DOT = 46
 export const COLON = 58
-const DIGIT_0 = 48
+export const DIGIT_0 = 48
 const DIGIT_9 = 57
-const LETTER_A = 97
-const LETTER_F = 102
 
 /** A name is read, hashed and compared in words from its right end. */
 export const WORD_BYTES = 4
@@ -283,84 +281,6 @@ export function isLiteral(bytes: Uint8Array, start: number, end: number): boolea
   if (at < end - 1 && (at < start || bytes[at] === DOT)) return true
   for (at = start; at < end; at++) if (bytes[at] === COLON) return true
   return false
-}
-
-/**
- * Reads the address of an IP literal in normal form (policy/address.ts formatAddress) into four
- * words; false for any other text.
- */
-export function readAddress(
-  bytes: Uint8Array,
-  start: number,
-  end: number,
-  words: Int32Array,
-): boolean {
-  words.fill(0)
-  for (let at = start; at < end; at++) {
-    if (bytes[at] === COLON) return readIpv6(bytes, start, end, words)
-  }
-  return readIpv4(bytes, start, end, words)
-}
-
-function readIpv4(bytes: Uint8Array, start: number, end: number, words: Int32Array): boolean {
-  let word = 0
-  let parts = 0
-  for (let at = start; at <= end; at++) {
-    let number = 0
-    const first = at
-    for (; at < end && isDigit(bytes[at]!); at++) number = number * 10 + bytes[at]! - DIGIT_0
-    if (at === first || at - first > 3 || number > 255 || ++parts > 4) return false
-    if (at < end && bytes[at] !== DOT) return false
-    word = (word << 8) | number
-  }
-  words[2] = 0xffff
-  words[3] = word
-  return parts === 4
-}
-
-function readIpv6(bytes: Uint8Array, start: number, end: number, words: Int32Array): boolean {
-  let groups = 0
-  /** The group before which `::` stands. */
-  let gap = -1
-  let at = start
-  while (at < end) {
-    if (bytes[at] === COLON) {
-      if (at + 1 < end && bytes[at + 1] === COLON) {
-        if (gap >= 0) return false
-        gap = groups
-        at += 2
-        continue
-      }
-      if (groups === 0 || gap === groups) return false
-      at++
-    }
-    let group = 0
-    const first = at
-    for (let digit = 0; at < end && at - first < 4; at++) {
-      digit = hexDigit(bytes[at]!)
-      if (digit < 0) break
-      group = (group << 4) | digit
-    }
-    if (at === first || groups === 8) return false
-    if (at < end && bytes[at] !== COLON) return false
-    words[groups >>> 1]! |= group << ((groups & 1) === 0 ? 16 : 0)
-    groups++
-  }
-  if (gap < 0) return groups === 8
-  if (groups === 8) return false
-  // What stands after `::` belongs at the end.
-  for (let i = groups - 1; i >= gap; i--) {
-    const group = (words[i >>> 1]! >>> ((i & 1) === 0 ? 16 : 0)) & 0xffff
-    const to = i + 8 - groups
-    words[i >>> 1]! &= ~(0xffff << ((i & 1) === 0 ? 16 : 0))
-    words[to >>> 1]! |= group << ((to & 1) === 0 ? 16 : 0)
-  }
-  return true
-}
-
-function hexDigit(byte: number): number {
-  if (isDigit(byte)) return byte - DIGIT_0
-  return byte >= LETTER_A && byte <= LETTER_F ? byte - LETTER_A + 10 : -1
 }
 
 /** The sections after the header: the field that counts their elements, and bytes an element. */

@@ -17,14 +17,12 @@ import {
   isLiteral,
   maskOf,
   NAME_BYTES_MAX,
-  NAME_WORDS_MAX,
   NETWORK_KIND,
   NETWORK_LINE,
   NETWORK_PREFIX,
   NETWORK_WORDS,
   NODE_MASK_BITS,
   nodeEnd,
-  readWords,
   VARINT_MORE,
 } from './layout.ts'
 import { findNode } from './lookup.ts'
@@ -62,11 +60,9 @@ export function locate(buffer: SharedArrayBuffer, host: string): Location[] {
   if (bytes.length === 0 || bytes.length > NAME_BYTES_MAX) return []
   const { kinds, report } = readReport(image)
   const locations: Location[] = []
-  const words = new Int32Array(NAME_WORDS_MAX)
-  readWords(bytes, 0, bytes.length, words)
   for (const start of suffixes(bytes)) {
     const mixed = hashName(bytes, start, bytes.length)
-    const node = findNode(image, words, bytes.length - start, mixed)
+    const node = findNode(image, bytes, start, bytes.length, mixed)
     if (node === 0) continue
     const domain = new TextDecoder().decode(bytes.subarray(start))
     const found = sourcesOf(image, bucketOf(mixed, bucketShift(image.buckets.length)))

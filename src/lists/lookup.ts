@@ -13,6 +13,7 @@
  * guesses wrong costs as much as reading the whole host.
  */
 import type { Labels } from '../policy/policy.ts'
+import { readAddress } from './address-bytes.ts'
 import {
   ADDRESS_WORDS,
   BUCKET_END,
@@ -24,6 +25,7 @@ import {
   FLAG_NEVER_BLOCK,
   filterBits,
   HASH_BEFORE,
+  HASH_SEED,
   HEADER,
   hashStep,
   hashWords,
@@ -49,7 +51,6 @@ import {
   NODE_MASK_BITS,
   NODE_NAME_BYTE,
   openImage,
-  readAddress,
   readWords,
   restMask,
   WORD_BYTES,
@@ -92,11 +93,10 @@ export class Lookup {
   match(host: string, into: Labels): boolean {
     clear(into)
     const length = host.length
-    if (length < WORD_BYTES || isDigit(host.charCodeAt(length - 1)) || this.#hasOneLabelNames) {
+    if (length < WORD_BYTES || isDigit(host.charCodeAt(length - 1))) {
       return this.#matchOddText(host, into)
     }
     if (length > NAME_BYTES_MAX) return false
-    const image = this.#image
     const words = this.#words
     let hash = HASH_BEFORE
     let at = length
@@ -129,12 +129,12 @@ export class Lookup {
       if (isTop) {
         if (size === length) return this.#matchOddText(host, into)
         isTop = false
+        if (this.#hasOneLabelNames && chars <= ASCII_MAX) this.#matchHashed(size, into)
         continue
       }
       const mixed = mix(hash, word & restMask(left))
       if (!mayBeNode(this.#filter, this.#shift, mixed) || chars > ASCII_MAX) return hasAny(into)
-      const mask = maskOfNode(image, words, size, mixed)
-      applyMask(image, mask & NODE_MASK_BITS, into)
+      const mask = this.#matchSuffix(size, mixed, into)
       if ((mask & NODE_CHILD_BIT) === 0 || size === length) return hasAny(into)
     }
   }
@@ -143,44 +143,42 @@ export class Lookup {
   matchBytes(bytes: Uint8Array, start: number, end: number, into: Labels): boolean {
     clear(into)
     const length = end - start
-    if (length < WORD_BYTES || isDigit(bytes[end - 1]!) || this.#hasOneLabelNames) {
+    if (length < WORD_BYTES || isDigit(bytes[end - 1]!)) {
       return this.#matchOdd(bytes, start, end, into)
     }
     if (length > NAME_BYTES_MAX) return false
-    const image = this.#image
-    const words = this.#words
-    let hash = HASH_BEFORE
-    let at = length
-    let word = 0
-    let dots = 0
-    let count = -1
-    let isTop = true
-    for (;;) {
-      while (dots === 0) {
-        hash = hashStep(hash, word)
-        at -= WORD_BYTES
-        word = wordAt(bytes, at < 0 ? start : start + at)
-        dots = dotsIn(word)
-        if (at < 0) {
-          word = withoutLast(word, -at)
-          dots = dotsIn(word) | dotBefore(-at)
-        }
-        words[++count] = word
-      }
-      const left = Math.clz32(dots) >>> 3
-      const size = count * WORD_BYTES + left
-      dots = withoutHighest(dots)
-      if (isTop) {
-        if (size === length) return this.#matchOdd(bytes, start, end, into)
-        isTop = false
-        continue
-      }
-      const mixed = mix(hash, word & restMask(left))
-      if (!mayBeNode(this.#filter, this.#shift, mixed)) return hasAny(into)
-      const mask = maskOfNode(image, words, size, mixed)
-      applyMask(image, mask & NODE_MASK_BITS, into)
-      if ((mask & NODE_CHILD_BIT) === 0 || size === length) return hasAny(into)
+    let hash = HASH_SEED
+    let at = end - WORD_BYTES
+    let word = wordAt(bytes, at)
+    let dots = dotsIn(word)
+    while (dots === 0 && at > start) {
+      hash = hashStep(hash, word)
+      at -= WORD_BYTES
+      word = at < start ? withoutLast(wordAt(bytes, start), start - at) : wordAt(bytes, at)
+      dots = dotsIn(word)
     }
+    if (dots === 0) return this.#matchOdd(bytes, start, end, into)
+    if (this.#hasOneLabelNames) {
+      readWords(bytes, start, end, this.#words)
+      this.#matchHashed(end - at - WORD_BYTES + (Math.clz32(dots) >>> 3), into)
+    }
+    dots = withoutHighest(dots)
+    while (dots === 0 && at >= start) {
+      hash = hashStep(hash, word)
+      at -= WORD_BYTES
+      word = at < start ? withoutLast(wordAt(bytes, start), start - at) : wordAt(bytes, at)
+      dots = dotsIn(word)
+    }
+    if (at < start) dots |= dotBefore(start - at)
+    const left = Math.clz32(dots) >>> 3
+    const mixed = mix(hash, word & restMask(left))
+    if (!mayBeNode(this.#filter, this.#shift, mixed)) return hasAny(into)
+    // Here the bytes lie ready, so that only the few hosts that come so far are read again.
+    readWords(bytes, start, end, this.#words)
+    const mask = this.#matchSuffix(end - at - WORD_BYTES + left, mixed, into)
+    const first = at + WORD_BYTES - left
+    if ((mask & NODE_CHILD_BIT) === 0 || first === start) return hasAny(into)
+    return this.#descend(bytes, start, end, first, into)
   }
 
   /** False where the host holds what no normalised host does. */
@@ -196,7 +194,7 @@ export class Lookup {
     return this.#matchOdd(scratch, 0, length, into)
   }
 
-  /** Any host: also a short one, one label, an IP literal, and where top-level domains are listed. */
+  /** Any host: also a short one, one label, or an IP literal. */
   #matchOdd(bytes: Uint8Array, start: number, end: number, into: Labels): boolean {
     const length = end - start
     if (length <= 0 || length > NAME_BYTES_MAX) return false
@@ -206,32 +204,59 @@ export class Lookup {
       if (image.networks.length > 0 && readAddress(bytes, start, end, this.#address)) {
         applyMask(image, maskOfAddress(image, this.#address), into)
       }
-      this.#matchSuffix(length, into)
+      this.#matchHashed(length, into)
       return hasAny(into)
     }
     const top = labelStart(bytes, start, end)
-    if (top === start || this.#hasOneLabelNames) this.#matchSuffix(end - top, into)
-    for (let first = top; first > start; ) {
+    this.#matchHashed(end - top, into)
+    return this.#descend(bytes, start, end, top, into)
+  }
+
+  /** Below the suffix that begins at `from`, down to the whole host, which `#words` holds too. */
+  #descend(bytes: Uint8Array, start: number, end: number, from: number, into: Labels): boolean {
+    for (let first = from; first > start; ) {
       first = labelStart(bytes, start, first - 1)
-      if ((this.#matchSuffix(end - first, into) & NODE_CHILD_BIT) === 0) break
+      if ((this.#matchHashed(end - first, into) & NODE_CHILD_BIT) === 0) break
     }
     return hasAny(into)
   }
 
-  /** That one suffix of the host in `#words`, and nothing above or below it; gives the node's mask. */
-  #matchSuffix(size: number, into: Labels): number {
+  #matchHashed(size: number, into: Labels): number {
     const mixed = hashWords(this.#words, size)
+    if (!mayBeNode(this.#filter, this.#shift, mixed)) return 0
+    return this.#matchSuffix(size, mixed, into)
+  }
+
+  /** The last `size` bytes of the host in `#words`, and nothing above or below; gives the node's mask. */
+  #matchSuffix(size: number, mixed: number, into: Labels): number {
     const mask = maskOfNode(this.#image, this.#words, size, mixed)
     applyMask(this.#image, mask & NODE_MASK_BITS, into)
     return mask
   }
 }
 
+/** For findNode; nothing is left in it from one call to the next. */
+const nameWords = new Int32Array(NAME_WORDS_MAX)
+
+/**
+ * The node of the name in bytes `start` to `end`, whose mixed hash is given; 0 where there is none.
+ */
+export function findNode(
+  image: ImageView,
+  bytes: Uint8Array,
+  start: number,
+  end: number,
+  mixed: number,
+): number {
+  readWords(bytes, start, end, nameWords)
+  return nodeOfWords(image, nameWords, end - start, mixed)
+}
+
 /**
  * The node of the last `size` bytes of the host in `words`, whose mixed hash is given; 0 where there
  * is none. The words are as layout.ts readWords has them, as far as the name goes.
  */
-export function findNode(image: ImageView, words: Int32Array, size: number, mixed: number): number {
+function nodeOfWords(image: ImageView, words: Int32Array, size: number, mixed: number): number {
   const { arena, buckets, endings } = image
   let node = buckets[bucketOf(mixed, bucketShift(buckets.length))]!
   let length = arena[node]!
@@ -258,7 +283,7 @@ export function findNode(image: ImageView, words: Int32Array, size: number, mixe
 
 /** Mask and child bit of the node; 0 where there is none. */
 function maskOfNode(image: ImageView, words: Int32Array, size: number, mixed: number): number {
-  const node = findNode(image, words, size, mixed)
+  const node = nodeOfWords(image, words, size, mixed)
   return node === 0 ? 0 : maskOf(image, node)
 }
 

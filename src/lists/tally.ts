@@ -87,5 +87,6 @@ function overlapsOf({ masks }: ImageView, byMask: Uint32Array): Overlap[] {
     overlap.names += byMask[id]!
     overlaps.set(key, overlap)
   }
-  return [...overlaps.values()].sort((a, b) => b.names - a.names)
+  // Some masks are only steps to others: no name has them.
+  return [...overlaps.values()].filter(({ names }) => names > 0).sort((a, b) => b.names - a.names)
 }

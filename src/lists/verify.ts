@@ -19,7 +19,6 @@ import {
   MASK_WORDS,
   maskOf,
   NAME_BYTES_MAX,
-  NAME_WORDS_MAX,
   NETWORK_KIND,
   NETWORK_PREFIX,
   NETWORK_WORDS,
@@ -29,7 +28,6 @@ import {
   NODE_NAME_BYTE,
   nodeEnd,
   openImage,
-  readWords,
   WORD_BYTES,
 } from './layout.ts'
 import { type NodeSource, sourcesOf } from './locate.ts'
@@ -89,7 +87,6 @@ class Check {
   /** The same of each node that the image says has some. */
   readonly #saidParents = new Set<number>()
   readonly #name = new Uint8Array(NAME_BYTES_MAX)
-  readonly #words = new Int32Array(NAME_WORDS_MAX)
 
   constructor(image: ImageView) {
     this.#image = image
@@ -220,8 +217,7 @@ class Check {
   }
 
   #find(name: Uint8Array, start: number, end: number): number {
-    readWords(name, start, end, this.#words)
-    return findNode(this.#image, this.#words, end - start, hashName(name, start, end))
+    return findNode(this.#image, name, start, end, hashName(name, start, end))
   }
 
   /** A name of three labels or more has a parent, a node too, which says that it has children. */

@@ -182,7 +182,7 @@ function standing(
     return { ...times, state: 'pending', why: pending.why.join('; '), pending }
   }
   if (failed !== null && failures > 0) {
-    const why = `${failed.what}; ${failed.hint}`
+    const why = `${failed.what}. ${failed.hint}`
     return { ...times, state: present ? 'failed' : 'never fetched', why, pending }
   }
   if (present) return { ...times, state: 'in force', why: '', pending }
@@ -190,7 +190,7 @@ function standing(
 }
 
 function pendingOfLocal({ sha256, entries, refusals }: LocalRefusal): PendingStatus {
-  return { sha256, entries, why: refusals.map(({ what, hint }) => `${what}; ${hint}`) }
+  return { sha256, entries, why: refusals.map(({ what, hint }) => `${what}. ${hint}`) }
 }
 
 function pendingOf(name: string, holding: Holding | null): PendingStatus | null {
@@ -198,7 +198,7 @@ function pendingOf(name: string, holding: Holding | null): PendingStatus | null 
   if (pending === null) return null
   const { sha256, verdict, refusals } = pending
   if (verdict === 'refused') {
-    return { sha256, entries: null, why: refusals.map(({ what, hint }) => `${what}; ${hint}`) }
+    return { sha256, entries: null, why: refusals.map(({ what, hint }) => `${what}. ${hint}`) }
   }
   const why =
     verdict === 'held'

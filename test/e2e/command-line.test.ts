@@ -289,7 +289,9 @@ describe('explain', () => {
     ])
     const { stdout } = await done(town, HTTPS, 'explain', 'a.bad.test', ...anna)
     expect(stdout).toMatch(/^BLOCK: This site is refused {2}category-blocked, by category:porn$/m)
-    expect(stdout).toMatch(/^listed +bad\.test in lists\/porn\.txt, line 2$/m)
+    expect(stdout).toMatch(
+      /^listed +bad\.test in lists\/porn\.txt, line 2 \(version [0-9a-f]{12}\)$/m,
+    )
     expect(stdout).toMatch(
       /^→ +category +block: .*\(decision: Kommunstyrelsen, KS 2026\/17, 2026-02-03\)$/m,
     )

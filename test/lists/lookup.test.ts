@@ -75,6 +75,9 @@ const lists: fc.Arbitrary<TestList[]> = fc
   )
   .map((made) => made.map((list, i) => ({ ...list, name: `list ${i}` })))
 
+/** Nothing lies below an IPv6 address, nor is longer than a name can be. */
+const isHost = (name: string) => name.length <= 253 && !name.includes(':')
+
 describe('against a plain walk over sets', () => {
   test('the same labels, by string and by bytes', () => {
     fc.assert(
@@ -84,7 +87,7 @@ describe('against a plain walk over sets', () => {
         const lookup = new Lookup(buffer)
         const listed = made.flatMap(({ domains }) => domains)
         const labels = noLabels()
-        const below = listed.map((domain) => `sub.${domain}`).filter(({ length }) => length <= 253)
+        const below = listed.map((domain) => `sub.${domain}`).filter(isHost)
         for (const name of [...asked, ...listed, ...below]) {
           const expected = plain.labels(name)
           const any = expected.neverBlock || (expected.categories | expected.platforms) !== 0

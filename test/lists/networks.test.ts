@@ -1,8 +1,9 @@
 /** Networks made flat: intervals in order, and what holds in each is what the networks say. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
+import { readAddress } from '../../src/lists/address-bytes.ts'
 import { reportOf } from '../../src/lists/image-report.ts'
-import { openImage, readAddress } from '../../src/lists/layout.ts'
+import { openImage } from '../../src/lists/layout.ts'
 import { locate } from '../../src/lists/locate.ts'
 import { Lookup } from '../../src/lists/lookup.ts'
 import { intervalFault } from '../../src/lists/networks.ts'
