@@ -15,11 +15,10 @@ import {
   isJson,
   labelNames,
   loadLists,
-  PATIENCE_MS,
+  patientProgress,
   plural,
   tellUnreadable,
 } from './lists-text.ts'
-import { Progress } from './progress.ts'
 
 /** Hosts that are never blocked and listed all the same; the JSON has more. */
 const CAUGHT_SHOWN = 10
@@ -30,7 +29,7 @@ export async function listsStats(_options: object, command: Command): Promise<vo
   const image = await imageInForce(configuration)
   if (!image.ok) return endWithProblems(image.problems)
   const { built } = image
-  const progress = new Progress(process.stderr, undefined, PATIENCE_MS)
+  const progress = patientProgress()
   const tally = tallyImage(built.image, (done, total) =>
     progress.show({ label: 'counting', done, total, unit: 'buckets' }),
   )

@@ -26,7 +26,8 @@ import { Progress, type ProgressStep } from './progress.ts'
 export const VERSION_DIGITS = 12
 
 /** Building takes seconds where lists are large; nobody is told of less. */
-export const PATIENCE_MS = 1_000
+const PATIENCE_MS = 1_000
+const NOBODY = { write: () => true }
 
 /** All that the files say; a list that cannot be read does not stand in the way of the others. */
 export function loadLists(command: Command, use: 'read' | 'write' = 'read'): Configuration {
@@ -76,7 +77,7 @@ export async function imageInForce(configuration: Configuration): Promise<ImageR
   const isBroken = async () => unreadable.length > 0 || (await refusesFiles(settings.state))
   const saved = store.load(key) ?? ((await isBroken()) ? store.load(null) : null)
   if (saved !== null) return { ok: true, built: saved }
-  const progress = new Progress(process.stderr, undefined, PATIENCE_MS)
+  const progress = patientProgress()
   const result = await build(sources, key, { onProgress: (step) => progress.show(buildStep(step)) })
   progress.end()
   if ('ok' in result) return { ok: true, built: result.built }
@@ -90,6 +91,11 @@ export async function imageInForce(configuration: Configuration): Promise<ImageR
 async function refusesFiles(state: string): Promise<boolean> {
   const status = await callService<Status>(state, { command: 'status' }).catch(() => null)
   return status?.loaded.outcome === 'refused'
+}
+
+/** Of work that answers a question: on a terminal, where it takes a while. */
+export function patientProgress(): Progress {
+  return new Progress(process.stderr.isTTY ? process.stderr : NOBODY, undefined, PATIENCE_MS)
 }
 
 export function buildStep({ phase, done, total }: BuildProgress): ProgressStep {

@@ -11,8 +11,7 @@ import { verifyImage } from '../lists/verify.ts'
 import { imageFileOf } from '../service/image-store.ts'
 import { libraryIn } from '../service/remote-lists.ts'
 import { print, printJson, table } from './context.ts'
-import { countText, isJson, loadLists, PATIENCE_MS, versionText } from './lists-text.ts'
-import { Progress } from './progress.ts'
+import { countText, isJson, loadLists, patientProgress, versionText } from './lists-text.ts'
 
 /** Faults of one file that are shown: what is foreign or torn has hundreds. */
 const TOLD_SHOWN = 5
@@ -29,7 +28,7 @@ interface Checked {
 
 export async function verifyLists(_options: object, command: Command): Promise<void> {
   const { settings, remotes } = loadLists(command)
-  const progress = new Progress(process.stderr, undefined, PATIENCE_MS)
+  const progress = patientProgress()
   const checked = [checkImage(settings.state)]
   for (const [i, { name }] of remotes.entries()) {
     progress.show({ label: name, done: i, total: remotes.length, unit: 'lists' })
@@ -84,7 +83,7 @@ function checkImage(state: string): Checked {
     const hints = absent ? [] : [IMAGE_HINT]
     return { what, state: absent ? 'absent' : 'damaged', told: [read.what], hints }
   }
-  if (read.byteLength > LARGE_BYTES) {
+  if (process.stderr.isTTY && read.byteLength > LARGE_BYTES) {
     process.stderr.write(`checking the image of ${countText(read.byteLength)} bytes …\n`)
   }
   const faults = verifyImage(read)
