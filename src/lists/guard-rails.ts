@@ -38,7 +38,7 @@ export function standingOf(report: ListReport, caught: readonly CaughtCanary[]):
 
 /** What counts as an entry: what it lists; of a list of exceptions, what it frees. */
 export function entriesOf({ target, domains, networks, exceptions }: ListReport): number {
-  return domains + networks + (target.kind === 'exception' ? exceptions : 0)
+  return target.kind === 'exception' ? exceptions : domains + networks
 }
 
 export interface Judging {

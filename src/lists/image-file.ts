@@ -27,8 +27,8 @@ import {
 
 /** The file is its owner's alone: which sites an authority refuses is its own affair. */
 const FILE_MODE = 0o600
-/** Written at a time: the system takes no more than 2 GiB. */
-const WRITE_BYTES = 1 << 30
+/** Written at a time: between two, whoever serves has the processor. */
+const WRITE_BYTES = 1 << 20
 /** Read at a time, and checked while it is still near the processor. */
 const READ_BYTES = 262_144
 

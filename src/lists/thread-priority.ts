@@ -6,8 +6,8 @@ import { readlinkSync } from 'node:fs'
 import { setPriority } from 'node:os'
 import { isMainThread } from 'node:worker_threads'
 
-/** Of 19, the lowest: who serves goes first, and the work still comes to its end on a busy machine. */
-export const BACKGROUND_NICENESS = 15
+/** The lowest: who serves goes first, and the work still comes to its end on a busy machine. */
+export const BACKGROUND_NICENESS = 19
 
 /**
  * Lowers the priority of this worker thread, which Linux keeps for each by itself. Elsewhere, where

@@ -10,14 +10,12 @@ import { runInNewContext } from 'node:vm'
 
 type Collect = (options: { readonly type: 'major'; readonly execution: 'async' }) => Promise<void>
 
-let collect: Collect | null = null
+// Made ready at the thread's start, where nobody waits for it.
+setFlagsFromString('--expose-gc')
+const collect = runInNewContext('gc') as Collect
 
 /** Resolves when what this thread dropped before is free. */
 export async function freeDropped(): Promise<void> {
-  if (collect === null) {
-    setFlagsFromString('--expose-gc')
-    collect = runInNewContext('gc') as Collect
-  }
   // Asynchronous: from a task of its own, where no stack holds on to what was dropped.
   await collect({ type: 'major', execution: 'async' })
 }

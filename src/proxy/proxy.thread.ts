@@ -17,6 +17,9 @@ const SECOND_MS = 1_000
 /** How long a stop waits for the writer to take the last records; a disk that is full may take for ever. */
 const LAST_RECORDS_MS = 10_000
 
+/** From a new image in force until the one before is given back. */
+const FREE_AFTER_MS = 1_000
+
 const parent = parentPort
 if (parent === null) throw new Error('this file is started as a thread, by service/threads.ts')
 const data = workerData as ThreadData
@@ -36,6 +39,8 @@ const listeners = new Listeners(engine)
 /** Draining: when what is still open is cut. Who asks again may ask for it to be sooner. */
 let cutAtMs = Infinity
 let drained: Promise<void> | null = null
+/** Until no image is held but the one in force. */
+let freeing: Promise<void> = Promise.resolve()
 
 const ticking = setInterval(() => engine.tick(), FLUSH_MS)
 const sweeping = setInterval(() => {
@@ -63,9 +68,18 @@ async function listen(world: World): Promise<void> {
 
 /** The world is in force already; where we listen, and what is left of the one before, follow. */
 async function adopt({ world, free }: ToThread & { kind: 'world' }): Promise<void> {
+  const { version } = world.policy
+  if (free) freeing = freeing.then(freeLater)
   await listen(world)
-  if (free) await freeDropped()
-  say({ kind: 'world', version: world.policy.version })
+  say({ kind: 'world', version })
+  await freeing
+  say({ kind: 'freed', version })
+}
+
+/** The change itself costs some milliseconds: who waits because of it is served first. */
+async function freeLater(): Promise<void> {
+  await new Promise((resolve) => setTimeout(resolve, FREE_AFTER_MS).unref())
+  await freeDropped()
 }
 
 /** No more connections; what is under way may end until `cutAtMs`, and is then cut; the log is flushed. */

@@ -61,7 +61,7 @@ export interface ThreadData {
 }
 
 export type ToThread =
-  /** `free`: the image is another; the one before is to be given back before the thread says `world`. */
+  /** `free`: the image is another; the one before is to be given back before the thread says `freed`. */
   | { readonly kind: 'world'; readonly world: World; readonly free: boolean }
   /** A new writer: batches not yet acknowledged are sent again to it. */
   | { readonly kind: 'writer'; readonly port: MessagePort }
@@ -73,7 +73,10 @@ export type FromThread =
   | { readonly kind: 'listen-failed'; readonly endpoint: Endpoint; readonly why: string }
   | { readonly kind: 'counters'; readonly counters: Counters }
   | { readonly kind: 'alarm'; readonly what: string; readonly hint: string }
+  /** This version of the world is in force. */
   | { readonly kind: 'world'; readonly version: number }
+  /** And no image before it is held. */
+  | { readonly kind: 'freed'; readonly version: number }
   | { readonly kind: 'drained' }
 
 /** What a thread has done since its start; sums over threads are the service's. */

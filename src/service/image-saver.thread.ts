@@ -4,7 +4,9 @@
  */
 import { parentPort, workerData } from 'node:worker_threads'
 import { saveImage } from '../lists/image-file.ts'
+import { giveWay } from '../lists/thread-priority.ts'
 import type { SaveWork } from './image-store.ts'
 
+giveWay()
 const { file, image } = workerData as SaveWork
 parentPort?.postMessage(saveImage(file, image))

@@ -9,7 +9,7 @@ import type { BuildProgress } from '../lists/report.ts'
 import { stampOf } from '../lists/stamp.ts'
 import type { ListSource } from '../policy/index.ts'
 import type { Problem } from '../settings/problems.ts'
-import type { BuiltImage, ImageStore } from './image-store.ts'
+import type { BuiltImage } from './image-store.ts'
 import type { Log } from './log.ts'
 
 export type ImageResult =
@@ -67,16 +67,4 @@ export function problemsOfBuild({ problems }: BuildFailure): Problem[] {
   return problems.map(({ list, file, line, what, hint }): Problem => {
     return { file: file ?? list, line: line ?? 0, key: '', value: '', what, expected: '', hint }
   })
-}
-
-/** The image of `sources` for a command: the saved one, or a new one. Saves nothing. */
-export async function imageOf(
-  sources: readonly ListSource[],
-  store: ImageStore | null,
-): Promise<ImageResult> {
-  const key = keyOf(sources)
-  const saved = store?.load(key) ?? null
-  if (saved !== null) return { ok: true, built: saved }
-  const result = await build(sources, key)
-  return 'ok' in result ? result : { ok: false, problems: problemsOfBuild(result) }
 }

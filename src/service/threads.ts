@@ -47,6 +47,8 @@ interface Thread {
   endpoints: readonly Endpoint[]
   /** The policy version it works by. */
   version: number
+  /** The version of the oldest image it may hold. */
+  freed: number
 }
 
 export class ProxyThreads {
@@ -131,7 +133,7 @@ export class ProxyThreads {
 
   #tellWaiting(): void {
     const { version } = this.#world.policy
-    if (!this.#draining && this.#threads.some((thread) => thread.version !== version)) return
+    if (!this.#draining && this.#threads.some(({ freed }) => freed !== version)) return
     for (const resolve of this.#waiting.splice(0)) resolve()
   }
 
@@ -173,6 +175,7 @@ export class ProxyThreads {
       counters: null,
       endpoints: [],
       version: this.#world.policy.version,
+      freed: this.#world.policy.version,
     }
     this.#threads[number] = thread
     return this.#listen(thread)
@@ -227,6 +230,9 @@ export class ProxyThreads {
         break
       case 'world':
         thread.version = message.version
+        break
+      case 'freed':
+        thread.freed = message.version
         this.#tellWaiting()
         break
       case 'alarm':
@@ -244,6 +250,7 @@ export class ProxyThreads {
       thread.counters = null
       thread.source = this.#sources++
       thread.version = this.#world.policy.version
+      thread.freed = thread.version
       this.#tellWaiting()
       thread.worker = this.#worker(thread.number)
       const { worker } = thread

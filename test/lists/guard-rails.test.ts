@@ -95,13 +95,14 @@ describe('canaries', () => {
 })
 
 test('what counts as an entry', () => {
-  const counts = { domains: 5, networks: 2, exceptions: 7 }
+  // What a list of exceptions lists is among what it frees.
+  const counts = { domains: 5, networks: 2, exceptions: 9 }
   const report = (kind: 'category' | 'exception') => {
     const target = kind === 'category' ? { kind, bit: 0 } : { kind, bit: 0, platforms: 0 }
     return { ...counts, target } as Parameters<typeof entriesOf>[0]
   }
   expect(entriesOf(report('category'))).toBe(7)
-  expect(entriesOf(report('exception'))).toBe(14)
+  expect(entriesOf(report('exception'))).toBe(9)
 })
 
 test('what is within the limits passes, what is outside does not', () => {
