@@ -19,6 +19,8 @@ export interface BuilderOptions {
   /** What the image is known again by: it stands in it. */
   readonly key?: string
   readonly onProgress?: (progress: BuildProgress) => void
+  /** Nobody is served before it is done: it gives way to nobody. */
+  readonly urgent?: boolean
   /** Unless given, BUILD_MS_MAX. */
   readonly timeoutMs?: number
 }
@@ -27,6 +29,7 @@ export interface BuilderOptions {
 export interface BuilderWork {
   readonly sources: readonly ListSource[]
   readonly key: string | undefined
+  readonly urgent: boolean
 }
 
 /** What the thread says. */
@@ -44,10 +47,11 @@ export function buildInThread(
   sources: readonly ListSource[],
   options: BuilderOptions = {},
 ): Promise<BuildResult> {
-  const { signal, thread = BUILDER_THREAD, key, onProgress, timeoutMs = BUILD_MS_MAX } = options
+  const { signal, thread = BUILDER_THREAD, key, onProgress } = options
+  const { urgent = false, timeoutMs = BUILD_MS_MAX } = options
   if (signal?.aborted) return Promise.resolve(STOPPED)
   return new Promise((resolve) => {
-    const work: BuilderWork = { sources, key }
+    const work: BuilderWork = { sources, key, urgent }
     const worker = new Worker(thread, { workerData: work })
     let result: BuildResult | null = null
     const end = (why: BuildResult) => {

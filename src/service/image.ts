@@ -19,6 +19,8 @@ export type ImageResult =
 export interface BuildWork {
   readonly signal?: AbortSignal
   readonly onProgress?: (progress: BuildProgress) => void
+  /** Nobody is served before it is done. */
+  readonly urgent?: boolean
 }
 
 /** Between two lines of progress: a short build has none. */

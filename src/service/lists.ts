@@ -191,7 +191,8 @@ export class Lists {
     this.drop()
     await this.#freed
     const { signal } = this.#options
-    const result = await build(sources, key, { signal, onProgress })
+    const urgent = this.#inForce === null
+    const result = await build(sources, key, { signal, onProgress, urgent })
     if ('ok' in result) this.#next = result.built
     return result
   }

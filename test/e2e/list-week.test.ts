@@ -16,6 +16,8 @@ const NIGHT_MS = 27 * 3_600_000
 const DOMAINS = 400_000
 /** Far below what so many domains need. */
 const IMAGE_BYTES_MIN = DOMAINS * 10
+/** What heaps that warm up may add. */
+const HEAPS_SHARE = 1.5
 /** A week is long for a machine that others use too. */
 const PATIENCE_MS = 240_000
 
@@ -87,10 +89,10 @@ describe('a week of nightly updates', () => {
       expect(lists.bytes).toBeGreaterThan(IMAGE_BYTES_MIN)
       // The one in force, and the next.
       expect(images).toBe(2)
-      // What else there is has its ups and downs; an image a night would be two more than this allows.
+      // Each night ended with one image. The load's own heaps grow for a minute, updates or none.
       const beginning = Math.max(...resident.slice(1, 4))
       const end = Math.min(...resident.slice(-3))
-      expect(end).toBeLessThan(beginning + lists.bytes)
+      expect(end).toBeLessThan(beginning * HEAPS_SHARE)
     },
     PATIENCE_MS,
   )
