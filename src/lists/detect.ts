@@ -11,10 +11,15 @@ import { REJECTIONS, type RejectReason } from './rejection.ts'
 export const DETECT_BYTES = 64 * 1_024
 const DETECT_LINES = 300
 
+/*
+ * Whoever writes a list writes what these read: no text may be matched in two ways, or a line made for it
+ * takes a regular expression hours.
+ */
+
 /** How a text is written that is no list, and what it is. */
 const PAGE = /^\s*<(?:!doctype|html|head|body|\?xml)\b/i
-const ADBLOCK_HEADER = /^\s*(?:!.*\s+)*\[adblock[^\]\n]*\]/i
-const HOSTS_LINE = /^\s*(?:[\d.]+|[\da-f:]*::?[\da-f:.]*(?:%\w+)?)\s+[^\s#]/i
+const ADBLOCK_HEADER = /^(?:\s*![^\n\r]*[\n\r])*\s*\[adblock[^\]\n]*\]/i
+const HOSTS_LINE = /^\s*(?:[\d.]+|[\da-f]*:[\da-f:.]*(?:%\w+)?)\s+[^\s#]/i
 
 /** In this order: of two that read a list equally well, the first. */
 const CANDIDATES = ['domains', 'adblock', 'dnsmasq', 'rpz'] as const

@@ -79,9 +79,7 @@ export function connectionFailure(error: unknown, host: string): FetchFailure {
   if (code.startsWith('HPE_')) {
     // A server that promises more than it sends, in the middle of a chunk, ends here too.
     if (code === 'HPE_INVALID_EOF_STATE') return cut(host)
-    const hint = 'See that the URL and its port are those of an https server.'
-    const what = `${host} answers, but not as HTTP has it (${code})`
-    return fetchFailure('not-the-protocol', { what, hint })
+    return notHttp(host, `not as HTTP has it (${code})`)
   }
   if (code === 'ECONNRESET' || code === 'EPIPE') return cut(host)
   const why = CONNECT_WORDS[code] ?? `the system says ${code}`
@@ -91,6 +89,12 @@ export function connectionFailure(error: unknown, host: string): FetchFailure {
     { what: `${host} cannot be reached: ${why}`, hint },
     'may-pass',
   )
+}
+
+/** `how`: what is wrong with the answer of `host`. */
+export function notHttp(host: string, how: string): FetchFailure {
+  const hint = 'See that the URL and its port are those of an https server.'
+  return fetchFailure('not-the-protocol', { what: `${host} answers, but ${how}`, hint })
 }
 
 export function cut(host: string): FetchFailure {

@@ -14,7 +14,14 @@ import { connect, createSecureContext, getCACertificates, type SecureContext } f
 import { type Address, formatAddress, isIpv4, parseAddress } from '../policy/address.ts'
 import { forbiddenWhy } from '../policy/guard.ts'
 import type { AllowedAddress } from '../policy/policy.ts'
-import { connectionFailure, diskTrouble, type FetchFailure, fetchFailure } from './fetch-failure.ts'
+import {
+  connectionFailure,
+  cut,
+  diskTrouble,
+  type FetchFailure,
+  fetchFailure,
+  notHttp,
+} from './fetch-failure.ts'
 import type { UpdateRules } from './remote.ts'
 
 /** All addresses of a name, in text. May reject. */
@@ -96,8 +103,16 @@ export async function ask(route: Route, asking: Asking): Promise<IncomingMessage
     const createConnection = () => connect(options)
     const request = httpsRequest(url, { createConnection, headers, signal })
     request.once('response', resolve)
-    // The TLS within a tunnel ends without ending the tunnel.
-    request.once('close', () => under?.destroy())
+    // Without a listener node:http ends the connection, and says nothing to anybody.
+    request.once('upgrade', (_response, socket: Duplex) => {
+      socket.destroy()
+      resolve(notHttp(url.host, 'it switches to another protocol (101)'))
+    })
+    request.once('close', () => {
+      // The TLS within a tunnel ends without ending the tunnel.
+      under?.destroy()
+      resolve(cut(url.host))
+    })
     request.once('error', (error) => {
       if (signal.aborted) reject(error)
       else resolve(connectionFailure(error, url.host))

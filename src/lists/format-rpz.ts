@@ -20,7 +20,7 @@ export const PARENTHESIS_LINES_MAX = 100
 /** Records of the zone itself and of its signatures. */
 const ZONE_TYPE = /^(?:SOA|NS|RRSIG|NSEC|NSEC3|NSEC3PARAM|DNSKEY|CDS|CDNSKEY|ZONEMD)$/i
 const TYPE = /^(?:CNAME|DNAME|A|AAAA|TXT|MX|SRV|PTR|CAA|HTTPS|SVCB|NAPTR|SPF|TYPE\d+)$/i
-const CLASS_OR_TTL = /^(?:IN|CH|HS|\d+[smhdw]?(?:\d+[smhdw])*)$/i
+const CLASS_OR_TTL = /^(?:IN|CH|HS|\d+|(?:\d+[smhdw])+)$/i
 /** A quoted text, a parenthesis, a comment to the end, or a word. */
 const TOKEN = /"(?:[^"\\]|\\.)*"?|[()]|;.*|[^\s()";]+/gs
 
@@ -39,24 +39,20 @@ export class RpzReader {
   /** The apex of the zone, with its last dot. */
   #zone: string | null = null
   #owner: string | null = null
-  /** Lines since a parenthesis was opened that is not closed; 0 where none is. */
-  #openLines = 0
-  #opened = ''
+  /** The lines since a parenthesis was opened that is not closed, that one first; none where none is. */
+  #open: string[] = []
 
   /** The entries of one line as it stands: a blank at its beginning means the owner before. */
   read(text: string): readonly Reading[] {
-    const [, name] = this.#openLines === 0 ? (USUAL.exec(text) ?? []) : []
+    const [, name] = this.#open.length === 0 ? (USUAL.exec(text) ?? []) : []
     if (name !== undefined && this.#zone === this.#origin) {
       this.#owner = name
       return [readTriggerName(name, text)]
     }
     const tokens = text.match(TOKEN)?.filter((token) => !token.startsWith(';')) ?? []
-    if (this.#openLines > 0) return this.#readOpen(tokens, text)
+    if (this.#open.length > 0) return this.#readOpen(tokens, text)
     const words = tokens.filter((token) => token !== '(' && token !== ')')
-    if (tokens.lastIndexOf('(') > tokens.lastIndexOf(')')) {
-      this.#openLines = 1
-      this.#opened = text.trim()
-    }
+    if (tokens.lastIndexOf('(') > tokens.lastIndexOf(')')) this.#open = [text.trim()]
     if (words.length === 0) return []
     if (words[0]!.startsWith('$')) return this.#readDirective(words, text.trim())
     return this.#readRecord(words, text)
@@ -64,17 +60,17 @@ export class RpzReader {
 
   /** What is wrong at the end of the file. */
   finish(): readonly Reading[] {
-    return this.#openLines > 0 ? [{ reason: 'record', text: this.#opened }] : []
+    return this.#open.map((text) => ({ reason: 'record', text }))
   }
 
   #readOpen(tokens: readonly string[], text: string): readonly Reading[] {
-    this.#openLines++
-    if (tokens.includes(')')) this.#openLines = 0
-    else if (this.#openLines > PARENTHESIS_LINES_MAX) {
-      this.#openLines = 0
-      return [{ reason: 'record', text: text.trim() || this.#opened }]
-    }
-    return []
+    this.#open.push(text.trim())
+    if (tokens.includes(')')) this.#open = []
+    if (this.#open.length <= PARENTHESIS_LINES_MAX) return []
+    // None of them has been read: each is counted, so that a slip does not free a hundred hosts unseen.
+    const lost = this.#open
+    this.#open = []
+    return lost.map((line) => ({ reason: 'record', text: line }))
   }
 
   #readDirective(words: readonly string[], text: string): readonly Reading[] {

@@ -23,10 +23,13 @@ const ALGORITHMS: Readonly<Record<number, DigestAlgorithm>> = {
   128: 'sha512',
 }
 
-/** As GNU sha256sum writes a line: the digest, a blank, a blank or a star, the name. */
-const GNU = /^\\?([0-9a-f]+)(?:[ \t]+\*?(.+))?$/i
+/**
+ * As GNU sha256sum writes a line: the digest, a blank, a blank or a star, the name. The dot means any
+ * character: with one that it stops at, a line of blanks would be tried in as many ways as it is long.
+ */
+const GNU = /^\\?([0-9a-f]+)(?:[ \t]+\*?(.+))?$/is
 /** As BSD and `sha256sum --tag` write it. */
-const TAGGED = /^[A-Z0-9-]+ ?\((.+)\) ?= ?([0-9a-f]+)$/i
+const TAGGED = /^[A-Z0-9-]+ ?\((.+)\) ?= ?([0-9a-f]+)$/is
 
 /**
  * The digest of `fileName` in the text of a checksum file, the strongest where there are several; a

@@ -106,7 +106,8 @@ class SourceReader {
       if (link !== null) choice.addLink(path, link)
       else {
         const role = choice.roleOf(path)
-        if (role !== null) await this.#readMember(unpacked(chunks), sizeBytes, role)
+        // It may be packed itself, in an archive that is small.
+        if (role !== null) await this.#readMember(bounded(unpacked(chunks)), sizeBytes, role)
       }
     }
     throwIf(choice.verdict())

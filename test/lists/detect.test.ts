@@ -37,6 +37,16 @@ describe('the format', () => {
   check('prose', ['The MIT License', '', 'Copyright (c) 2016'], 'domains')
 })
 
+describe('a text that was made to be read for hours is read at once', () => {
+  for (const text of ['! '.repeat(32_000), ':'.repeat(64_000), `a ${'1'.repeat(64_000)}x`]) {
+    test(JSON.stringify(text.slice(0, 8)), () => {
+      const beganMs = performance.now()
+      expect(detectFormat(text)).toBe('domains')
+      expect(performance.now() - beganMs).toBeLessThan(1_000)
+    })
+  }
+})
+
 test('a web page is one', () => {
   expect(isWebPage('\n <!DOCTYPE html>\n<p>Moved')).toBe(true)
   expect(isWebPage('<html lang="sv">')).toBe(true)

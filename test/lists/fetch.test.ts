@@ -120,6 +120,13 @@ describe('what a server may do wrong', () => {
     { code: 'too-large', what: 'more than 1000000 bytes' },
   )
   stand.check(
+    'it switches to another protocol',
+    stand.answering('/switch', ({ socket }) => {
+      socket?.write('HTTP/1.1 101 Switching Protocols\r\nConnection: upgrade\r\nUpgrade: x\r\n\r\n')
+    }),
+    { code: 'not-the-protocol', what: 'switches to another protocol (101)' },
+  )
+  stand.check(
     'it says beforehand that it is too large',
     stand.answering('/large', (response) =>
       response.writeHead(200, { 'Content-Length': '1000001' }).end(),

@@ -256,11 +256,12 @@ describe('a response policy zone', () => {
     'a.example CNAME ( .\nb.example CNAME .',
     'a.example',
     'record',
+    'record',
   )
   check(
-    'a parenthesis that swallows a hundred lines swallows no more',
+    'a parenthesis that swallows a hundred lines swallows no more, and counts each',
     `@ SOA a. b. (\n${'x.example CNAME .\n'.repeat(PARENTHESIS_LINES_MAX)}b.example CNAME .`,
-    'record',
+    ...Array<string>(PARENTHESIS_LINES_MAX + 1).fill('record'),
     'b.example',
   )
 })

@@ -1,7 +1,7 @@
 /** Published checksums, as they are found written. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readDigest } from '../../src/lists/published-digest.ts'
+import { CHECKSUM_BYTES_MAX, readDigest } from '../../src/lists/published-digest.ts'
 
 describe('checksum files', () => {
   const md5 = 'd41d8cd98f00b204e9800998ecf8427e'
@@ -20,6 +20,12 @@ describe('checksum files', () => {
   reads('two lines, of other names', `${sha256}  a\n${md5}  b\n`, null)
   reads('a digest of no known length', 'abcdef0123', null)
   reads('nothing', '', null)
+  test('a line of blanks is read at once', () => {
+    const blanks = ' '.repeat(CHECKSUM_BYTES_MAX - 100)
+    const beganMs = performance.now()
+    expect(readDigest(`${sha256}${blanks}x\u2028x\n${sha256}${blanks}x\rx`, 'x')).toBeNull()
+    expect(performance.now() - beganMs).toBeLessThan(1_000)
+  })
   test('no text is an exception', () => {
     fc.assert(fc.property(fc.string(), fc.string(), (text, name) => void readDigest(text, name)))
   })

@@ -218,6 +218,8 @@ describe('limits', () => {
     const bomb = Buffer.concat(Array<Buffer>(16).fill(zstdCompressSync(zeros)))
     expect(bomb.length).toBeLessThan(1_000_000)
     await expectTrouble(readBytes(bomb), 'more than 512 MiB')
+    const archive = await tarOf(['a/domains', bomb])
+    await expectTrouble(readBytes(archive), 'more than 512 MiB')
   })
   test('an archive of members without measure', async () => {
     const header = await tarOf(['a/usage', ''])
