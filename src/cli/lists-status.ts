@@ -10,6 +10,7 @@ import type { Configuration } from '../service/configuration.ts'
 import { ImageStore } from '../service/image-store.ts'
 import { eachList, type ListStatus, offlineView } from '../service/list-status.ts'
 import type { Status } from '../service/status.ts'
+import { formatProblem } from '../settings/problems.ts'
 import { print, printJson, table } from './context.ts'
 import { callService } from './control.ts'
 import {
@@ -41,9 +42,12 @@ export async function listsStatus(_options: object, command: Command): Promise<v
         return { reason, class: kind, what, count, first }
       }),
     }))
-    printJson({ running: service !== null, alarms, lists })
+    const problems = service?.loaded.problems ?? configuration.unreadable.map((one) => formatProblem(one))
+    printJson({ running: service !== null, alarms, problems, lists })
   } else {
     print(listsText(each, configuration))
+    const origins = originRows(each)
+    if (origins.length > 0) print(`\nwhere from, licence\n${table(origins)}`)
     const rows = rejected.flatMap(({ list, rejections }) => rejectionRows(list.name, rejections))
     if (rows.length > 0) print(`\nrejected lines\n${table(rows, [2])}`)
     if (service === null) print('\nno service runs here: this is how the lists were left')
@@ -89,6 +93,13 @@ function listsText(each: readonly ListStatus[], configuration: Configuration): s
 function stateText({ state, sha256 }: ListStatus): string {
   if (state !== 'pending') return state
   return sha256 === null ? 'waits' : 'newer waits'
+}
+
+/** Of lists that are more than a path in the settings. */
+function originRows(each: readonly ListStatus[]): string[][] {
+  return each
+    .filter(({ name, source, licence }) => source !== name || licence !== '')
+    .map(({ name, source, licence }) => ['', name, source, licence])
 }
 
 function rejectionRows(name: string, rejections: readonly Rejection[]): string[][] {

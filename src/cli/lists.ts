@@ -21,7 +21,7 @@ Exit code: 0 fine; 1 the answer is no, or something was refused or is not in for
 settings cannot be used; 130 stopped by Ctrl-C.
 
 With --json, one object on standard output (versions are SHA-256 in hex, times Unix milliseconds):
-  status  { running, alarms, lists: [{ name, category, exceptions, source, licence, format, sha256,
+  status  { running, alarms, problems, lists: [{ name, category, exceptions, source, licence, format, sha256,
             fetchedMs, checkedMs, nextMs, entries, networks, rejected, state, why, pending,
             rejections: [{ reason, class, what, count, first: [{ line, text }] }] }] }
   update, import, accept

@@ -104,10 +104,10 @@ export class LineJoiner {
   }
 }
 
-/** Reads all pieces as lines of the list; `returns`: its lines end in a carriage return alone. */
-export async function readInto(parser: LineParser, chunks: Chunks, returns = false): Promise<void> {
+/** Reads all pieces as lines of the list. */
+export async function readInto(parser: LineParser, chunks: Chunks): Promise<void> {
   const joiner = new LineJoiner((bytes, end) => parser.read(bytes, 0, end))
-  for await (const chunk of chunks) joiner.add(returns ? withLineFeeds(chunk) : chunk)
+  for await (const chunk of withLineFeeds(chunks)) joiner.add(chunk)
   joiner.finish()
   parser.skip(joiner.dropped)
 }
@@ -122,11 +122,37 @@ export async function readBesideInto(
   const joiner = new LineJoiner((bytes, end) => {
     lines = parser.readBeside(bytes, end, side, lines)
   })
-  for await (const chunk of chunks) joiner.add(chunk)
+  for await (const chunk of withLineFeeds(chunks)) joiner.add(chunk)
   joiner.finish()
   parser.skip(joiner.dropped)
 }
 
-function withLineFeeds(chunk: Uint8Array): Uint8Array {
-  return chunk.map((byte) => (byte === CR ? LF : byte))
+/**
+ * A carriage return that no line feed follows ends a line too, as on the first Macintosh, also where others
+ * end otherwise: else one line added by another editor makes one line of all the rest.
+ */
+async function* withLineFeeds(chunks: Chunks): AsyncGenerator<Uint8Array> {
+  let held: Uint8Array = new Uint8Array()
+  for await (const chunk of chunks) {
+    const all = held.length === 0 ? chunk : Buffer.concat([held, chunk])
+    // Which kind the last ones are, the next piece tells.
+    const holds = all.at(-1) !== CR ? 0 : all.at(-2) === CR ? 2 : 1
+    held = all.subarray(all.length - holds)
+    yield withOwnLineFeeds(all.subarray(0, all.length - holds))
+  }
+  yield held
+}
+
+/** The same bytes, or a copy where one is another. */
+function withOwnLineFeeds(bytes: Uint8Array): Uint8Array {
+  let copy: Uint8Array | null = null
+  const first = bytes.indexOf(CR)
+  for (let at = first < 0 ? bytes.length : first; at < bytes.length; at++) {
+    if (bytes[at] !== CR || bytes[at + 1] === LF) continue
+    // Twice before a line feed: what a text in CRLF becomes that is converted once more.
+    if (bytes[at + 1] === CR && bytes[at + 2] === LF) continue
+    copy ??= Uint8Array.from(bytes)
+    copy[at] = LF
+  }
+  return copy ?? bytes
 }

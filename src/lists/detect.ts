@@ -36,12 +36,6 @@ export function isWebPage(text: string): boolean {
   return PAGE.test(text)
 }
 
-/** True where lines end in a carriage return alone, as on the first Macintosh. */
-export function endsInReturns(bytes: Uint8Array): boolean {
-  const head = bytes.subarray(0, DETECT_BYTES)
-  return head.includes(13) && !head.includes(10)
-}
-
 /** The format of the list that begins so. A text that fits none is called a list of domains. */
 export function detectFormat(text: string): ListFormat {
   if (ADBLOCK_HEADER.test(text)) return 'adblock'

@@ -9,7 +9,7 @@ import { join } from 'node:path'
 import type { ListFormat, ListSource } from '../policy/source.ts'
 import { isTar, membersOf, TAR_HEAD_BYTES } from './archive.ts'
 import { begin, bounded, type Chunks, LIST_BYTES_MAX, readBesideInto, readInto } from './chunks.ts'
-import { DETECT_BYTES, detectFormat, endsInReturns, headText, isWebPage } from './detect.ts'
+import { DETECT_BYTES, detectFormat, headText, isWebPage } from './detect.ts'
 import { type FileReading, filesOf, systemTrouble, withBytesOf } from './files.ts'
 import { judge } from './judge.ts'
 import { LineParser, type ParsedLines, parseEntries } from './lines.ts'
@@ -138,7 +138,7 @@ class SourceReader {
     }
     const known = format === 'auto' ? detectFormat(this.head) : format
     const expected = Math.min(LIST_BYTES_MAX, Math.max(head.length, sizeBytes))
-    await readInto(this.#made(known, expected), all, endsInReturns(head))
+    await readInto(this.#made(known, expected), all)
   }
 
   /** One parser for all files of the source. */

@@ -45,6 +45,13 @@ export async function settle(staged: readonly Staged[], context: UpdateContext):
     const unanimous = remaining.length === left.length
     left = remaining
     if (!unanimous) continue
+    if (built.kind === 'failed' && isTooMuch(built, context)) {
+      // One that is more than an image holds must not keep the others from being new.
+      const largest = left.reduce((a, b) => (b.version.bytes > a.version.bytes ? b : a))
+      outcomes.set(largest.list, refuse(largest, built.problems.map(unbuilt), built, context))
+      left = left.filter((each) => each !== largest)
+      continue
+    }
     if (built.kind === 'built' && !context.hold) await context.beforeCommit?.(built)
     for (const each of left) {
       const conclude = () =>
@@ -72,9 +79,7 @@ function refusalsOf(
   { inForce }: UpdateContext,
 ): Refusal[] {
   if (built.kind === 'failed') {
-    return built.problems
-      .filter((problem) => problem.list === list)
-      .map((problem) => ({ code: 'does-not-build', what: where(problem), hint: problem.hint }))
+    return built.problems.filter((problem) => problem.list === list).map(unbuilt)
   }
   const report = reportOn(list, built.report)
   if (report.sha256 !== version.sha256) {
@@ -84,6 +89,15 @@ function refusalsOf(
   if (!('fallShare' in judged)) return []
   const after = standingOf(report, built.report.caught)
   return judge({ name: list, before: beforeOf(list, holding, inForce), after, rules: judged })
+}
+
+/** True where no list is at fault by itself; not where the build was stopped. */
+function isTooMuch({ problems }: BuildFailure, { signal }: UpdateContext): boolean {
+  return !signal?.aborted && problems.every(({ list }) => list === '')
+}
+
+function unbuilt(problem: BuildProblem): Refusal {
+  return { code: 'does-not-build', what: where(problem), hint: problem.hint }
 }
 
 function where({ line, what }: BuildProblem): string {
@@ -203,7 +217,7 @@ function outcomeAfter(
 
 /** A disk that says no is the failure of one list, not of all. */
 function onDisk(
-  { list, version, beganMs }: Candidate,
+  { list, version, holding, beganMs }: Candidate,
   context: UpdateContext,
   conclude: () => ListOutcome,
 ): ListOutcome {
@@ -212,6 +226,8 @@ function onDisk(
   } catch (error) {
     if (codeOf(error) === '') throw error
     const trouble = diskTrouble(error, `the folder of list ${list}`)
-    return outcomeOf(list, 'failed', { trouble, version, durationMs: nowOf(context) - beganMs })
+    const entriesBefore = holding.current?.entries ?? null
+    const durationMs = nowOf(context) - beganMs
+    return outcomeOf(list, 'failed', { trouble, version, entriesBefore, durationMs })
   }
 }

@@ -204,7 +204,9 @@ export async function stageFile(
   const trouble = 'what' in copied ? copied : pinnedTrouble(remote, copied)
   if ('what' in copied || trouble !== null) {
     await rm(part, { force: true })
-    return outcomeOf(remote.name, 'failed', { trouble, durationMs: nowOf(context) - beganMs })
+    const entriesBefore = holding.current?.entries ?? null
+    const durationMs = nowOf(context) - beganMs
+    return outcomeOf(remote.name, 'failed', { trouble, entriesBefore, durationMs })
   }
   const origin = { how: 'imported' as const, url: null, file, etag: null, lastModified: null }
   const version = { ...origin, ...copied, fetchedMs: nowOf(context) }

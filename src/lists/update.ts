@@ -127,7 +127,8 @@ async function staging(
     return await work()
   } catch (error) {
     const trouble = diskTrouble(error, `the folder of list ${list}`)
-    return outcomeOf(list, 'failed', { trouble, durationMs: nowOf(context) - beganMs })
+    const entriesBefore = context.library.read(list).current?.entries ?? null
+    return outcomeOf(list, 'failed', { trouble, entriesBefore, durationMs: nowOf(context) - beganMs })
   }
 }
 

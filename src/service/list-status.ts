@@ -74,6 +74,8 @@ export interface ListsView {
   readonly report: BuildReport | null
   /** Lists that lie here and are not taken as they are now. */
   readonly refused: readonly LocalRefusal[]
+  /** By name, lists that cannot be read as they are now, and why. */
+  readonly broken: ReadonlyMap<string, string>
   /** Why the lists of an earlier run are in force. */
   readonly stale: readonly string[]
   readonly configuration: Configuration
@@ -91,7 +93,8 @@ export function offlineView(
   state: string,
 ): ListsView {
   const policy = configuration.policyOf(1)
-  return { report, refused: [], stale: [], configuration, policy, state, due: new Map() }
+  const nothing = { refused: [], broken: new Map<string, string>(), stale: [] }
+  return { report, ...nothing, configuration, policy, state, due: new Map() }
 }
 
 export function totalsOf({ report, origin, tookMs, image }: BuiltImage) {
@@ -169,7 +172,7 @@ type Standing = Pick<ListStatus, 'state' | 'why' | 'pending' | 'nextMs' | 'check
 function standing(
   name: string,
   holding: Holding | null,
-  { refused, due }: ListsView,
+  { refused, broken, due }: ListsView,
   present: boolean,
 ): Standing {
   const times = { nextMs: due.get(name) ?? null, checkedMs: holding?.current?.checkedMs ?? null }
@@ -177,6 +180,8 @@ function standing(
   const pending = local === undefined ? pendingOf(name, holding) : pendingOfLocal(local)
   const failed = holding?.attempts?.problem ?? null
   const failures = holding?.attempts?.failures ?? 0
+  const fault = broken.get(name)
+  if (fault !== undefined) return { ...times, state: 'failed', why: fault, pending }
   // One that has only just come is looked at in this moment, or by the next update.
   if (pending !== null && holding?.pending?.verdict !== 'unjudged') {
     return { ...times, state: 'pending', why: pending.why.join('; '), pending }

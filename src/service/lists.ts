@@ -34,6 +34,7 @@ export class Lists {
   /** Resolves when nobody holds the image that was in force before. */
   #freed: Promise<void> = Promise.resolve()
   #refused: readonly LocalRefusal[] = []
+  #broken: ReadonlyMap<string, string> = new Map()
   #stale: readonly string[] = []
 
   constructor(options: ListsOptions) {
@@ -49,6 +50,11 @@ export class Lists {
   /** Lists that lie here and are not taken as they are now. */
   get refused(): readonly LocalRefusal[] {
     return this.#refused
+  }
+
+  /** By name, the lists of which no image can be built as they are now, and why. */
+  get broken(): ReadonlyMap<string, string> {
+    return this.#broken
   }
 
   /** Why the lists of an earlier run are in force, since the start; empty: they are not. */
@@ -100,6 +106,7 @@ export class Lists {
     const key = keyOf(sources)
     const { inForce } = this
     this.#refused = []
+    this.#broken = new Map()
     if (inForce.key === key) return { ok: true, built: inForce }
     const made = await this.#nextOf(sources, key)
     if (!made.ok) return made
@@ -180,7 +187,11 @@ export class Lists {
 
   async #make(sources: readonly ListSource[], key: string): Promise<ImageResult> {
     const result = await this.#build(sources, key, toldTo(this.#options.log))
-    return 'ok' in result ? result : { ok: false, problems: problemsOfBuild(result) }
+    if ('ok' in result) return result
+    this.#broken = new Map(
+      result.problems.map(({ list, what, hint }) => [list, `${what}. ${hint}`]),
+    )
+    return { ok: false, problems: problemsOfBuild(result) }
   }
 
   async #build(

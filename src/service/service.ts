@@ -349,6 +349,7 @@ export class Service {
       view: {
         report: this.#lists.inForce.report,
         refused: this.#lists.refused,
+        broken: this.#lists.broken,
         stale: this.#lists.stale,
         configuration: this.#configuration,
         policy: this.#policy,

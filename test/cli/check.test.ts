@@ -40,48 +40,48 @@ const ROW = `- user: anna
 `
 
 describe('check', () => {
-  it('counts what is in good settings', () => {
-    const result = check({ file: SHIPPED, overrides: [], nowMs: NOON })
+  it('counts what is in good settings', async () => {
+    const result = await check({ file: SHIPPED, overrides: [], nowMs: NOON })
     expect(result).toMatchObject({ ok: true, problems: [], warnings: [] })
     expect(result.summary).toMatch(
       /sluss\.yaml: good \(3 zones, 5 categories, \d+ platforms, 5 lists\)$/,
     )
   })
 
-  it('counts errors and warnings', () => {
+  it('counts errors and warnings', async () => {
     const file = settingsWith('threads: 0\nstat: x\ncategories: { porn: { action: block } }')
-    const result = check({ file, overrides: ['quota.grace=x'], nowMs: NOON })
+    const result = await check({ file, overrides: ['quota.grace=x'], nowMs: NOON })
     expect(result.ok).toBe(false)
     expect(result.summary).toBe(`${file}: 3 errors, 1 warning`)
   })
 
-  it('reads the register against the platforms', () => {
+  it('reads the register against the platforms', async () => {
     const platforms = 'facebook: { title: F, domains: [facebook.com] }\n'
     const named = 'platforms: platforms.yaml\nexemptions: exemptions.yaml'
     const good = settingsWith(named, { 'platforms.yaml': platforms, 'exemptions.yaml': ROW })
-    expect(check({ file: good, overrides: [], nowMs: NOON })).toMatchObject({ ok: true })
+    expect(await check({ file: good, overrides: [], nowMs: NOON })).toMatchObject({ ok: true })
     const bad = settingsWith(named, { 'exemptions.yaml': ROW.replace('all', '[facebok]') })
-    const { problems, summary } = check({ file: bad, overrides: [], nowMs: NOON })
+    const { problems, summary } = await check({ file: bad, overrides: [], nowMs: NOON })
     expect(problems).toEqual([
       expect.objectContaining({ file: join(folder, 'exemptions.yaml'), line: 2 }),
     ])
     expect(summary).toBe(`${bad}: 1 error`)
   })
 
-  it('warns of rows that are over, by the clock it is given', () => {
+  it('warns of rows that are over, by the clock it is given', async () => {
     const file = settingsWith('exemptions: exemptions.yaml', { 'exemptions.yaml': ROW })
-    const later = check({ file, overrides: [], nowMs: Date.parse('2027-06-01T12:00:00Z') })
+    const later = await check({ file, overrides: [], nowMs: Date.parse('2027-06-01T12:00:00Z') })
     expect(later.ok).toBe(true)
     expect(later.warnings).toHaveLength(1)
     expect(later.summary).toMatch(/good \(.*\), 1 warning$/)
   })
 
-  it('warns of lines of the users file that do not count', () => {
+  it('warns of lines of the users file that do not count', async () => {
     const bo = `bo:$scrypt$ln=15,r=8,p=1$${'A'.repeat(22)}$${'A'.repeat(43)}:`
     const file = settingsWith('identity: { basic: { users: users.txt } }', {
       'users.txt': `${bo}\nanna:password\n`,
     })
-    const { ok, warnings } = check({ file, overrides: [], nowMs: NOON })
+    const { ok, warnings } = await check({ file, overrides: [], nowMs: NOON })
     expect(ok).toBe(true)
     expect(warnings).toEqual([
       expect.objectContaining({ file: join(folder, 'users.txt'), line: 2 }),
@@ -89,11 +89,11 @@ describe('check', () => {
     expect(JSON.stringify(warnings)).not.toContain('password:')
   })
 
-  it('does not take a file that names nobody for a users file', () => {
+  it('does not take a file that names nobody for a users file', async () => {
     const file = settingsWith('identity: { basic: { users: users.txt } }', {
       'users.txt': '# nobody\nanna:password\n',
     })
-    const { ok, problems } = check({ file, overrides: [], nowMs: NOON })
+    const { ok, problems } = await check({ file, overrides: [], nowMs: NOON })
     expect(ok).toBe(false)
     expect(problems).toEqual([
       expect.objectContaining({ file: join(folder, 'users.txt'), line: 2 }),
@@ -101,9 +101,34 @@ describe('check', () => {
   })
 })
 
+describe('check, of lists', () => {
+  const settings = (list: string) =>
+    settingsWith('categories: { porn: { action: block, lists: porn.txt } }', { 'porn.txt': list })
+  const checked = (list: string) => {
+    const state = `state=${join(folder, 'state')}`
+    return check({ file: settings(list), overrides: [state], nowMs: NOON })
+  }
+
+  it('tells one that a start would refuse, with its line and why', async () => {
+    const { ok, problems, summary } = await checked('# porn\na b c\nd e f\n')
+    expect([ok, summary]).toEqual([false, expect.stringMatching(/: 1 error$/)])
+    const what = expect.stringContaining('more than one word on the line')
+    expect(problems).toEqual([
+      expect.objectContaining({ file: join(folder, 'porn.txt'), line: 2, what }),
+    ])
+    expect(await checked('<!doctype html><html>')).toMatchObject({
+      problems: [{ what: 'a web page, not a list' }],
+    })
+  })
+
+  it('finds nothing in one that is good', async () => {
+    expect(await checked('site.test\n')).toMatchObject({ ok: true, problems: [] })
+  })
+})
+
 describe('./sluss check', () => {
   /** What the command prints and its exit code. */
-  function run(...words: string[]): { out: string; code: unknown } {
+  async function run(...words: string[]): Promise<{ out: string; code: unknown }> {
     const program = new Command()
       .option('--config <file>')
       .option('--state <dir>')
@@ -116,22 +141,29 @@ describe('./sluss check', () => {
       return true
     })
     try {
-      program.parse(['check', ...words], { from: 'user' })
+      await program.parseAsync(['check', ...words], { from: 'user' })
     } finally {
       write.mockRestore()
     }
     return { out, code: process.exitCode }
   }
 
-  it('prints one line and ends with 0 where all is good', () => {
-    const { out, code } = run('--config', SHIPPED)
+  it('prints one line and ends with 0 where all is good', async () => {
+    const { out, code } = await run('--config', SHIPPED)
     expect(out.trimEnd().split('\n')).toHaveLength(1)
     expect(code).toBe(0)
   })
 
-  it('prints each problem, each warning, the summary, and ends with 2', () => {
+  it('prints each problem, each warning, the summary, and ends with 2', async () => {
     const file = settingsWith('threads: 0\ncategories: { porn: { action: block } }')
-    const { out, code } = run('--config', file, '--set', 'quota.grace=x', '--set', 'day.starts=1')
+    const { out, code } = await run(
+      '--config',
+      file,
+      '--set',
+      'quota.grace=x',
+      '--set',
+      'day.starts=1',
+    )
     expect(out.trimEnd().split('\n')).toEqual([
       expect.stringMatching(/^--set quota\.grace=x: quota\.grace: "x" — expected a duration/),
       expect.stringMatching(/^--set day\.starts=1: day\.starts: 1 — expected a time of day/),
@@ -142,12 +174,12 @@ describe('./sluss check', () => {
     expect(code).toBe(2)
   })
 
-  it('takes a folder of state whatever it is called', () => {
-    expect(run('--config', SHIPPED, '--state', join(folder, 'a: [b] #c')).code).toBe(0)
+  it('takes a folder of state whatever it is called', async () => {
+    expect((await run('--config', SHIPPED, '--state', join(folder, 'a: [b] #c'))).code).toBe(0)
   })
 
-  it('--json gives one value with all of it', () => {
-    const { out, code } = run('--config', settingsWith('threads: 0'), '--json')
+  it('--json gives one value with all of it', async () => {
+    const { out, code } = await run('--config', settingsWith('threads: 0'), '--json')
     expect(JSON.parse(out)).toEqual({
       ok: false,
       problems: [expect.objectContaining({ line: 3, key: 'threads', value: '0' })],

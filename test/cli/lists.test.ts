@@ -2,10 +2,13 @@
  * Owns: what `./sluss lists` answers of lists that lie here, in words, in JSON and by its exit code.
  * Never: fetches one (test/e2e/lists-command.test.ts does), or tests what an image holds (test/lists).
  */
+import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
+import { once } from 'node:events'
 import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { fileURLToPath } from 'node:url'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { register } from '../../src/cli/lists.ts'
 import { readConfiguration } from '../../src/service/configuration.ts'
@@ -40,6 +43,7 @@ lists:
   - { name: nets, file: nets.txt, category: evasion }
 `,
 }
+const AS_NOBODY = fileURLToPath(new URL('as-nobody.ts', import.meta.url))
 const VERSION = createHash('sha256').update(PORN).digest('hex')
 
 function write(name: string, text = FILES[name]!): void {
@@ -296,13 +300,17 @@ it('verify finds one bit that has turned', async () => {
   expect(await json('verify')).toMatchObject({ whole: false, checked: [{ what: 'image' }] })
 })
 
-it.skipIf(process.getuid?.() === 0)(
-  'a state folder of somebody else is told in one line',
-  async () => {
-    await save()
-    chmodSync(state, 0)
-    const { code, stderr } = await run('status')
-    chmodSync(state, 0o700)
-    expect([code, stderr]).toEqual([2, expect.stringMatching(/^sluss: .* is closed to you\n.*\n$/)])
-  },
-)
+it('a state folder of somebody else is told in one line', async () => {
+  await save()
+  chmodSync(folder, 0o755)
+  chmodSync(state, 0o700)
+  const child = spawn(process.execPath, [AS_NOBODY, config, state], { stdio: 'pipe' })
+  let stderr = ''
+  child.stderr.setEncoding('utf8').on('data', (text: string) => {
+    stderr += text
+  })
+  child.stdout.resume()
+  const [code] = await once(child, 'exit')
+  chmodSync(state, 0o700)
+  expect([code, stderr]).toEqual([2, expect.stringMatching(/^sluss: .* is closed to you\n.*\n$/)])
+})

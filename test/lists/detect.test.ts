@@ -1,6 +1,6 @@
 /** The format that a list's first lines are taken for. */
 import { describe, expect, test } from 'vitest'
-import { detectFormat, endsInReturns, headText, isWebPage } from '../../src/lists/detect.ts'
+import { detectFormat, headText, isWebPage } from '../../src/lists/detect.ts'
 import type { ListFormat } from '../../src/policy/source.ts'
 import { bytesOf } from './list-text.ts'
 
@@ -56,10 +56,4 @@ test('a web page is one', () => {
 test('the head of a list is whole lines', () => {
   expect(headText(bytesOf('a.example\nb.ex'))).toBe('a.example\nb.ex')
   expect(headText(bytesOf('a.example\n'.repeat(10_000)))).toMatch(/^(a\.example\n)+$/)
-})
-
-test('lines that end in a carriage return alone are seen', () => {
-  expect(endsInReturns(bytesOf('a.example\rb.example\r'))).toBe(true)
-  expect(endsInReturns(bytesOf('a.example\r\nb.example'))).toBe(false)
-  expect(endsInReturns(bytesOf('a.example'))).toBe(false)
 })

@@ -149,6 +149,24 @@ describe('text', () => {
       { line: 4, host: 'b.example' },
     ])
   })
+  test('a line added by another editor makes no one line of the others', async () => {
+    const parsed = good(
+      await readBytes('a.example\nb.example\rc.example\r\nd.example\r\r\ne.example'),
+    )
+    expect(namesOf(parsed).map(({ line, host }) => `${line} ${host}`)).toEqual(
+      ['a', 'b', 'c', 'd', 'e'].map((name, i) => `${i + 1} ${name}.example`),
+    )
+  })
+  test('a line end that is divided between two pieces is one', async () => {
+    // A piece has 256 KiB.
+    for (let before = 262_130; before < 262_145; before++) {
+      const comment = `#${'x'.repeat(before - 1)}`
+      for (const end of ['\r\n', '\r', '\r\r\n', '\n']) {
+        const parsed = good(await readBytes(`${comment}${end}a.example`))
+        expect(namesOf(parsed)).toEqual([{ line: 2, host: 'a.example' }])
+      }
+    }
+  })
   test('a line longer than is read at a time is one rejected line', async () => {
     const parsed = good(await readBytes(`${'x'.repeat(3_000_000)}\nexample.com`))
     expect(namesOf(parsed)).toEqual([{ line: 2, host: 'example.com' }])
