@@ -42,7 +42,8 @@ export async function listsStatus(_options: object, command: Command): Promise<v
         return { reason, class: kind, what, count, first }
       }),
     }))
-    const problems = service?.loaded.problems ?? configuration.unreadable.map((one) => formatProblem(one))
+    const problems =
+      service?.loaded.problems ?? configuration.unreadable.map((one) => formatProblem(one))
     printJson({ running: service !== null, alarms, problems, lists })
   } else {
     print(listsText(each, configuration))

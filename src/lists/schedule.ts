@@ -18,7 +18,7 @@ export const PAUSE_MIN_MS = 60_000
 /** A timer is never longer: a clock that was set is noticed. */
 export const LOOK_MAX_MS = 3_600_000
 
-type Scheduled = Pick<RemoteList, 'name' | 'everyMs'>
+type Scheduled = Pick<RemoteList, 'name' | 'url' | 'everyMs'>
 
 /**
  * When to look for a new version, in Unix milliseconds; a little after 0 where that was never done.
@@ -47,7 +47,8 @@ export interface ScheduleOptions {
   /** What is known of a list: `Library.read`. */
   readonly read: (name: string) => {
     readonly attempts: Attempts | null
-    readonly current: Pick<CurrentVersion, 'checkedMs'> | null
+    readonly current: Pick<CurrentVersion, 'checkedMs' | 'url'> | null
+    readonly pending: Pick<CurrentVersion, 'url'> | null
     readonly problems: readonly unknown[]
   }
   /** Updates these lists; never rejects. One at a time. */
@@ -77,14 +78,18 @@ export class Schedule {
     this.#options = options
   }
 
-  /** From now on these lists; those that were known keep their time unless they have changed. */
+  /** From now on these lists; those that were known keep their time unless they have changed: another url is asked soon. */
   start(lists: readonly Scheduled[]): void {
     this.#running = true
-    const known = new Map(this.#lists.map((list) => [list.name, list.everyMs]))
+    const known = new Map(this.#lists.map((list) => [list.name, list]))
     const due = new Map<string, number>()
     for (const list of lists) {
-      const keeps = known.get(list.name) === list.everyMs ? this.#due.get(list.name) : undefined
-      due.set(list.name, keeps ?? this.#next(list))
+      const before = known.get(list.name)
+      if (before !== undefined && before.url !== list.url) due.set(list.name, this.#soon())
+      else {
+        const keeps = before?.everyMs === list.everyMs ? this.#due.get(list.name) : undefined
+        due.set(list.name, keeps ?? this.#next(list))
+      }
     }
     this.#lists = lists
     this.#due = due
@@ -113,9 +118,18 @@ export class Schedule {
       .sort((a, b) => a.dueMs - b.dueMs)
   }
 
+  #soon(): number {
+    return this.#options.nowMs() + this.#options.random() * FIRST_SPREAD_MS
+  }
+
   #next(list: Scheduled): number {
     const { nowMs, random, read } = this.#options
-    const { attempts, current, problems } = read(list.name)
+    const { attempts, current, pending, problems } = read(list.name)
+    // What is here came from another URL than the settings have: they were changed while nothing ran.
+    const came = current?.url ?? null
+    const moved = came !== null && came !== list.url && pending?.url !== list.url
+    if (moved && attempts !== null && attempts.failures === 0)
+      return Math.max(this.#soon(), attempts.lastAttemptMs + RETRY_FIRST_MS)
     // What is broken is not left so until tomorrow.
     const broken = problems.length > 0
     const everyMs = broken ? Math.min(list.everyMs, RETRY_FIRST_MS) : list.everyMs

@@ -128,7 +128,11 @@ async function staging(
   } catch (error) {
     const trouble = diskTrouble(error, `the folder of list ${list}`)
     const entriesBefore = context.library.read(list).current?.entries ?? null
-    return outcomeOf(list, 'failed', { trouble, entriesBefore, durationMs: nowOf(context) - beganMs })
+    return outcomeOf(list, 'failed', {
+      trouble,
+      entriesBefore,
+      durationMs: nowOf(context) - beganMs,
+    })
   }
 }
 

@@ -228,6 +228,34 @@ describe('beside a running service', () => {
     })
   })
 
+  it('a local list that cannot be read is failed in the status, and why', async () => {
+    const before = readFileSync(town.sluss.path('lists/gambling.txt'))
+    town.sluss.write('lists/gambling.txt', '<!doctype html><html>')
+    await until('it is refused', async () => {
+      return (await town.sluss.status()).loaded.outcome === 'refused'
+    })
+    const text = await run(town, 'lists', 'status')
+    expect([text.code, text.stdout]).toEqual([
+      1,
+      expect.stringMatching(/^lists\/gambling\.txt +gambling +failed /m),
+    ])
+    expect(text.stdout).toContain('lists/gambling.txt: a web page, not a list. ')
+    expect(text.stdout).toMatch(/^ +remote +\S+ +MIT$/m)
+    const { lists, problems } = json(await run(town, 'lists', 'status', '--json')) as {
+      lists: { name: string; state: string; entries: number }[]
+      problems: string[]
+    }
+    const failed = lists.find(({ name }) => name === 'lists/gambling.txt')
+    expect(failed).toMatchObject({ state: 'failed', entries: expect.any(Number) })
+    expect(failed!.entries).toBeGreaterThan(0)
+    expect(problems).toEqual([expect.stringContaining('a web page, not a list')])
+    expect((await run(town, 'check')).code).toBe(2)
+    town.sluss.write('lists/gambling.txt', before)
+    await until('all is well', async () => {
+      return (await town.sluss.status()).loaded.outcome === 'in force'
+    })
+  })
+
   it('verify finds a byte that has changed in a fetched file, and its remedy heals it', async () => {
     expect((await done(town, 'lists', 'verify')).stdout).toMatch(/^remote +whole +SHA-256 of /m)
     const [name] = filesOf('remote').filter((one) => one.endsWith('.list'))

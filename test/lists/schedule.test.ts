@@ -15,7 +15,8 @@ import {
 
 const DAY_MS = 86_400_000
 const NOW_MS = Date.UTC(2026, 10, 21)
-const list = { name: 'porn', everyMs: DAY_MS }
+const URL = 'https://lists.test/porn'
+const list = { name: 'porn', url: URL, everyMs: DAY_MS }
 const tried = (failures: number, notBeforeMs: number | null = null): Attempts => ({
   ...{ lastAttemptMs: NOW_MS, failures, notBeforeMs },
   problem: null,
@@ -71,6 +72,7 @@ describe('when a list is due', () => {
 class Stand {
   nowMs = NOW_MS
   readonly attempts = new Map<string, Attempts>()
+  readonly current = new Map<string, { checkedMs: number; url: string | null }>()
   readonly problems = new Map<string, readonly unknown[]>()
   readonly updates: string[][] = []
   /** What an update does; null: it hangs. */
@@ -86,7 +88,8 @@ class Stand {
     random: () => 0,
     read: (name) => ({
       attempts: this.attempts.get(name) ?? null,
-      current: null,
+      current: this.current.get(name) ?? null,
+      pending: null,
       problems: this.problems.get(name) ?? [],
     }),
     update: async (names) => {
@@ -127,7 +130,7 @@ class Stand {
 }
 
 describe('the schedule', () => {
-  const two = [list, { name: 'ads', everyMs: 2 * DAY_MS }]
+  const two = [list, { name: 'ads', url: URL, everyMs: 2 * DAY_MS }]
 
   test('a week: each list as often as it wants', async () => {
     const stand = new Stand()
@@ -194,6 +197,29 @@ describe('the schedule', () => {
     expect(stand.schedule.due()).toEqual([{ name: 'ads', dueMs: stand.nowMs }, known])
     stand.schedule.start([{ ...list, everyMs: 3_600_000 }])
     expect(stand.schedule.due()).toEqual([{ name: 'porn', dueMs: NOW_MS + 3_600_000 }])
+  })
+
+  test('another url is asked soon, whatever was known of the one before', async () => {
+    const stand = new Stand()
+    stand.schedule.start([list])
+    await stand.pass(FIRST_SPREAD_MS + PAUSE_MIN_MS)
+    expect(stand.updates.length).toBe(1)
+    stand.schedule.start([{ ...list, url: `${URL}2` }])
+    await stand.pass(FIRST_SPREAD_MS)
+    expect(stand.updates.length).toBe(2)
+  })
+
+  test('so is one that changed while nothing ran, but not in a circle', async () => {
+    const stand = new Stand()
+    stand.attempts.set('porn', { ...tried(0), lastAttemptMs: NOW_MS - 3_600_000 })
+    stand.current.set('porn', { checkedMs: NOW_MS - 3_600_000, url: `${URL}-old` })
+    stand.schedule.start([list])
+    expect(stand.schedule.due()[0]!.dueMs).toBeLessThanOrEqual(NOW_MS + FIRST_SPREAD_MS)
+    await stand.pass(RETRY_FIRST_MS * 4)
+    expect(stand.updates.length).toBeLessThanOrEqual(5)
+    stand.current.set('porn', { checkedMs: NOW_MS, url: null })
+    stand.schedule.refresh(['porn'])
+    expect(stand.schedule.due()[0]!.dueMs).toBeGreaterThan(NOW_MS + DAY_MS / 2)
   })
 
   test('an update by hand counts', async () => {

@@ -3,6 +3,7 @@ import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { gzipSync } from 'node:zlib'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { NETWORKS_MAX } from '../../src/lists/networks.ts'
 import { plainSource } from '../../src/policy/source.ts'
 import { codes, domains, Ground, sha256Of } from './update-office.ts'
 
@@ -150,6 +151,21 @@ describe('guard rails', () => {
     expect((await office.accept('porn')).lists).toMatchObject([
       { status: 'failed', trouble: { what: 'no version of porn is waiting' } },
     ])
+  })
+
+  test('more than an image holds is refused, and what came with it is taken', async () => {
+    const office = await ground.settled()
+    office.list('racism')
+    office.publish('porn', domains(1_010))
+    const networks = Array.from({ length: NETWORKS_MAX + 1 }, (_, i) => {
+      return `${11 + (i >> 16)}.${(i >> 8) & 255}.${i & 255}.0/24\n`
+    })
+    office.publish('racism', gzipSync(networks.join('')))
+    const { lists, changed } = await office.update()
+    expect(changed).toBe(true)
+    expect(lists).toMatchObject([{ status: 'accepted' }, { status: 'refused' }])
+    expect(codes(lists[1]!)).toEqual(['does-not-build'])
+    expect(lists[1]!.refusals[0]!.what).toContain('networks of addresses')
   })
 
   test('a fault elsewhere keeps everything as it was, and nothing is lost', async () => {

@@ -246,6 +246,16 @@ describe('an import', () => {
     expect(ground.publisher.requests.at(-1)!.headers['if-none-match']).toBeDefined()
   })
 
+  test('one that fails says that the version before is in force', async () => {
+    const office = new Office(ground)
+    const remote = office.list('porn')
+    const file = join(office.folder, 'porn.txt')
+    writeFileSync(file, domains(20))
+    await office.import(remote, file)
+    const outcome = await office.import(remote, `${file}.gone`)
+    expect(outcome).toMatchObject({ status: 'failed', entriesBefore: 20 })
+  })
+
   const fails = (
     name: string,
     make: (file: string) => void,
