@@ -16,7 +16,7 @@ import { libraryIn } from '../service/remote-lists.ts'
 import { hostsSeen } from '../traffic/hosts-seen.ts'
 import { endWithProblems, print, printJson } from './context.ts'
 import { type Difference, diffText, type ListChange, worded } from './lists-diff-text.ts'
-import { buildStep, isJson, loadLists, tellUnreadable } from './lists-text.ts'
+import { buildStep, isJson, loadLists, tellUnreadable, versionText } from './lists-text.ts'
 import { unknownList } from './lists-update.ts'
 import { Progress } from './progress.ts'
 
@@ -44,9 +44,30 @@ export async function diffLists(
       ? { lists: [], caught: 0, freed: 0, first: [], days: options.days, hosts: [] }
       : await differenceOf({ before, sources, configuration, options, progress })
   progress.end()
-  if (!isJson(command)) return print(diffText(difference, names, options.limit))
+  if (!isJson(command)) {
+    const takes = takesOf(difference, versions, configuration)
+    return print([diffText(difference, names, options.limit), ...takes].join('\n'))
+  }
   const { lists, caught, freed, first, days, hosts } = difference
   printJson({ lists, names: { caught, freed, first }, days, hosts })
+}
+
+/** How to take what was compared, and nothing that came since. */
+function takesOf(
+  { lists }: Difference,
+  versions: ReadonlyMap<string, ListVersion>,
+  { remotes, sources }: Configuration,
+): string[] {
+  const isLocal = (list: string) =>
+    sources.some(({ name, file }) => name === list && file !== null) &&
+    !remotes.some(({ name }) => name === list)
+  return lists.flatMap(({ list, before, after }) => {
+    const edited = isLocal(list) && before !== after ? after : null
+    const version = versions.get(list)?.sha256 ?? edited
+    return version === null
+      ? []
+      : [`to take it: ./sluss lists accept ${list} ${versionText(version)}`]
+  })
 }
 
 /** The versions that wait: of the lists named, or of all. */

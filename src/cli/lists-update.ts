@@ -12,6 +12,7 @@ import {
   type ImportFile,
   importFiles,
   type ListOutcome,
+  otherVersion,
   type UpdateContext,
   type UpdateEvent,
   type UpdateResult,
@@ -80,22 +81,31 @@ export async function importLists(
   await work(command, configuration, hold, (context) => importFiles(imports, context))
 }
 
-export async function acceptList(name: string, _options: object, command: Command): Promise<void> {
+/** `seen`: how the version begins that was looked at, in hex. */
+export async function acceptList(
+  name: string,
+  seen: string | undefined,
+  _options: object,
+  command: Command,
+): Promise<void> {
   const configuration = loadLists(command, 'write')
   const { remotes, sources, settings } = configuration
   if (remotes.some((remote) => remote.name === name)) {
     if (libraryIn(settings.state).read(name).pending === null) return nothingWaits(name)
-    return work(command, configuration, false, (context) => acceptPending(name, actor(), context))
+    return work(command, configuration, false, (context) =>
+      acceptPending(name, actor(), context, seen),
+    )
   }
   const source = sources.find((one) => one.name === name && one.file !== null)
   return source === undefined
     ? unknownList(name, configuration)
-    : acceptFile(source, configuration, command)
+    : acceptFile(source, seen ?? null, configuration, command)
 }
 
 /** A list that lies here, as it is now. */
 async function acceptFile(
   source: ListSource,
+  seen: string | null,
   { settings: { state } }: Configuration,
   command: Command,
 ): Promise<void> {
@@ -107,6 +117,8 @@ async function acceptFile(
   if (saved?.lists.some((list) => list.name === name && list.sha256 === sha256)) {
     return nothingWaits(name)
   }
+  const other = otherVersion(name, sha256, seen)
+  if (other !== null) return notDone(other)
   const fault = await acceptLocal(state, name, { sha256, by: actor(), atMs: Date.now() })
   if (fault !== null) return fail(fault.what, fault.hint)
   const force = await inForce(state, [{ name, sha256 }])

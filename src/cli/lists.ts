@@ -38,7 +38,11 @@ With --json, one object on standard output (versions are SHA-256 in hex, times U
 `
 
 const ACCEPT_HELP = `
-See first what it would change: sluss lists diff NAME. Of a list that lies here, its file is taken as it is.
+See first what it would change: sluss lists diff NAME. It ends with the version that it told of: where that
+is given, and another has come since, nothing is taken. Of a list that lies here, its file is taken as it is.
+
+Example:
+  sluss lists accept ut1-adult 7d0eafc53999
 `
 
 const DIFF_HELP = `
@@ -89,6 +93,7 @@ export function register(program: Command): void {
     .command('accept')
     .description('take a version that was refused, or that waits')
     .argument('<name>', 'the list')
+    .argument('[version]', 'only this version: how its SHA-256 begins', version)
     .addHelpText('after', ACCEPT_HELP)
     .action(acceptList)
   lists
@@ -118,6 +123,11 @@ export function register(program: Command): void {
 
 const limit = wholeNumber(0, SHOWN_MAX)
 const days = wholeNumber(1, DAYS_MAX)
+
+function version(text: string): string {
+  if (/^[0-9a-f]{6,64}$/i.test(text)) return text.toLowerCase()
+  throw new InvalidArgumentError('Write its first 6 hex digits or more, as sluss lists diff does.')
+}
 
 function wholeNumber(min: number, max: number): (text: string) => number {
   return (text) => {

@@ -13,6 +13,7 @@ import type { ListedNetwork, ParsedLines } from './lines.ts'
 import { labelsOfTarget, lists as listsAny, Masks, type SourceKind } from './masks.ts'
 import { ADDRESS_BITS, intervalsOf, type KindNetwork, NETWORKS_MAX } from './networks.ts'
 import { type KindNames, type NameBuffer, NONE, Nodes } from './nodes.ts'
+import { Overruled } from './overruled.ts'
 import type { BuildReport, ListReport } from './report.ts'
 
 export interface ParsedList {
@@ -59,19 +60,34 @@ export function buildImage(lists: readonly ParsedList[], options: BuildOptions):
   if (lists.length > LISTS_MAX) {
     return failed(`${lists.length} lists, and at most ${LISTS_MAX} fit`, 'Join some of them.')
   }
-  const { kinds, inputs, networks } = sort(lists)
-  if (networks.length > NETWORKS_MAX) {
+  const sorted = sort(lists)
+  const { kinds } = sorted
+  if (sorted.networks.length > NETWORKS_MAX) {
     return failed(
-      `${networks.length} networks of addresses, and at most ${NETWORKS_MAX} fit`,
+      `${sorted.networks.length} networks of addresses, and at most ${NETWORKS_MAX} fit`,
       'Use fewer or shorter lists.',
     )
   }
   const masks = new Masks(
     kinds.map(({ list, frees }) => labelsOfTarget(lists[list]!.source.target, frees)),
   )
+  const targets = lists.map(({ source }) => source.target)
+  const fetched = lists.map(({ source }) => source.provenance.fetchedMs !== null)
+  const inputs = [...sorted.inputs]
   const nodes = new Nodes(inputs, (mask, kind) => masks.join(mask, kind))
   const progress = progressOf(inputs, options)
-  const duplicates = inputs.map((_, input) => nodes.addInput(input, progress.added))
+  const duplicates = new Array<number>(inputs.length).fill(0)
+  const add = (frees: boolean, prepare: (input: KindNames) => KindNames) => {
+    for (const [i, input] of inputs.entries()) {
+      if (kinds[input.kind]!.frees !== frees) continue
+      inputs[i] = prepare(input)
+      duplicates[i] = nodes.addInput(i, progress.added)
+    }
+  }
+  add(false, (input) => input)
+  const overruled = new Overruled({ nodes, kinds, targets, fetched, networks: sorted.networks })
+  add(true, (input) => overruled.namesThatHold(input))
+  const networks = overruled.networksThatHold()
   const intervals = intervalsOf(networks, masks)
   if (masks.overflowed) {
     return failed(
@@ -79,8 +95,7 @@ export function buildImage(lists: readonly ParsedList[], options: BuildOptions):
       'Use fewer categories and platforms, or lists that overlap less.',
     )
   }
-  const reports = reportLists(lists, { kinds, inputs, nodes, duplicates })
-  const targets = lists.map(({ source }) => source.target)
+  const reports = reportLists(lists, { kinds, inputs, nodes, duplicates, overruled })
   const caught = caughtCanaries({ nodes, masks, kinds, targets, networks }, (list) => {
     return lists[list]!.source.name
   })
@@ -176,10 +191,11 @@ interface Counted {
   readonly nodes: Nodes
   /** Of each input. */
   readonly duplicates: readonly number[]
+  readonly overruled: Overruled
 }
 
 function reportLists(lists: readonly ParsedList[], counted: Counted): ListReport[] {
-  const { kinds, inputs, nodes, duplicates } = counted
+  const { kinds, inputs, nodes, duplicates, overruled } = counted
   const covered = countCovered(nodes, kinds)
   return lists.map(({ source, parsed }, list): ListReport => {
     const used = parsed.nameLines.length
@@ -189,8 +205,10 @@ function reportLists(lists: readonly ParsedList[], counted: Counted): ListReport
     )
     const domains = used - duplicates[own]!
     const networks = countNetworks(parsed.networks, false)
+    const held = parsed.networks.filter(({ network }) => !overruled.networks.has(network))
+    const lost = overruled.rejectionsOf(list)
     const exceptions =
-      countNetworks(parsed.networks, true) +
+      countNetworks(held, true) +
       (freed < 0 ? 0 : inputs[freed]!.nameLines.length - duplicates[freed]!)
     const { name, target, file, provenance } = source
     return {
@@ -208,8 +226,8 @@ function reportLists(lists: readonly ParsedList[], counted: Counted): ListReport
       covered: covered[list]!,
       exceptions: target.kind === 'exception' ? exceptions + domains + networks : exceptions,
       networks,
-      rejected: parsed.rejectedCount,
-      rejections: parsed.rejected,
+      rejected: lost.reduce((sum, { count }) => sum + count, parsed.rejectedCount),
+      rejections: [...parsed.rejected, ...lost],
     }
   })
 }

@@ -55,7 +55,11 @@ export function readRetryAfter(value: string | undefined, nowMs: number): number
 /** Why a body with these headers is no list, or null. */
 export function headersFailure(
   headers: IncomingHttpHeaders,
-  { host, bytesMax }: { readonly host: string; readonly bytesMax: number },
+  {
+    host,
+    bytesMax,
+    hasDigest,
+  }: { readonly host: string; readonly bytesMax: number; readonly hasDigest: boolean },
 ): FetchFailure | null {
   const type = headers['content-type'] ?? ''
   if (/^\s*(?:text\/html|application\/xhtml\+xml)\b/i.test(type)) return webPage(host)
@@ -65,8 +69,21 @@ export function headersFailure(
     const what = `${host} packs the list in a way that we do not read (${encoding})`
     return fetchFailure('type', { what, hint: 'Use another address of the list, or import it.' })
   }
+  if (!hasDigest && endsWithConnection(headers)) {
+    const what = `${host} does not say where the list ends: one that is cut off would look whole`
+    const hint =
+      'Publish it with a length (Content-Length), or set `checksum` or `sha256` of it in the settings.'
+    return fetchFailure('open-end', { what, hint })
+  }
   const length = Number(headers['content-length'] ?? 0)
   return length > bytesMax ? tooLarge(host, bytesMax) : null
+}
+
+/** RFC 9112 section 6.3: a length counts only where no transfer coding is said. */
+function endsWithConnection(headers: IncomingHttpHeaders): boolean {
+  const coding = headers['transfer-encoding']
+  if (coding === undefined) return headers['content-length'] === undefined
+  return !/(?:^|,)\s*chunked\s*$/i.test(coding)
 }
 
 export function tooLarge(host: string, bytesMax: number): FetchFailure {

@@ -11,6 +11,7 @@ export type FetchCode =
   | 'disk'
   | 'name-not-found'
   | 'not-the-protocol'
+  | 'open-end'
   | 'proxy'
   | 'redirect'
   | 'slow'

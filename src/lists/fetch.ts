@@ -49,6 +49,8 @@ export interface FetchRequest {
   /** Where the bytes go, mode 0600, on disk when it returns. Must not exist; gone if it fails. */
   readonly file: string
   readonly bytesMax: number
+  /** What comes is held against a digest, or is one: a part of it is not taken for the whole. */
+  readonly hasDigest: boolean
 }
 
 export interface Fetched extends Validators {
@@ -182,9 +184,10 @@ async function judge(
 ): Promise<FetchResult> {
   const { headers, statusCode = 0 } = response
   if (statusCode === 304 && request.known !== null) return { kind: 'unchanged' }
+  const { bytesMax, hasDigest } = request
   const failure =
     statusFailure(statusCode, headers, { host, nowMs: context.nowMs() }) ??
-    headersFailure(headers, { host, bytesMax: request.bytesMax })
+    headersFailure(headers, { host, bytesMax, hasDigest })
   if (failure !== null) return failure
   const length = headers['content-length']
   const total = length === undefined ? null : Number(length)
@@ -196,7 +199,7 @@ async function judge(
   }
   let kept = false
   try {
-    const saving = { file, path: request.file, host, total, bytesMax: request.bytesMax, patience }
+    const saving = { file, path: request.file, host, total, bytesMax, patience }
     const saved = await save(response, saving, context)
     kept = saved.kind === 'saved'
     if (saved.kind !== 'saved') return saved

@@ -21,7 +21,7 @@ export interface Refusal extends Trouble {
 }
 
 /** So many entries may come or go whatever share of the list they are: short lists are lively. */
-export const ENTRIES_SLACK = 100
+export const ENTRIES_SLACK = 25
 /** Canaries that a refusal names; the rest are counted. */
 const CANARIES_NAMED_MAX = 5
 

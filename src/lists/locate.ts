@@ -66,7 +66,9 @@ export function locate(buffer: SharedArrayBuffer, host: string): Location[] {
     if (node === 0) continue
     const domain = new TextDecoder().decode(bytes.subarray(start))
     const found = sourcesOf(image, bucketOf(mixed, bucketShift(image.buckets.length)))
-    for (const { kind, line } of found?.sources.get(node) ?? []) {
+    // What frees was added last; kinds are numbered in the order of the lists.
+    const sources = [...(found?.sources.get(node) ?? [])].sort((a, b) => a.kind - b.kind)
+    for (const { kind, line } of sources) {
       locations.push({ domain, line, ...ofKind(kinds[kind]!, report.lists) })
     }
   }

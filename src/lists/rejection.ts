@@ -38,6 +38,7 @@ export type RejectReason =
   | 'action'
   | 'out-of-zone'
   | 'record'
+  | 'overruled'
 
 /** Lines of each reason that are kept word for word; the rest are only counted. */
 export const REJECTED_LINES_KEPT = 5
@@ -66,6 +67,11 @@ interface RejectText {
 }
 
 export const REJECTIONS: Readonly<Record<RejectReason, RejectText>> = {
+  overruled: {
+    class: 'unsupported',
+    what: 'an exception from what another list lists, in a list that is fetched',
+    hint: 'A published list frees only what it lists itself. Free the host by a list of your own: exceptions: true.',
+  },
   'host-empty': {
     class: 'junk',
     what: 'no host where one belongs',

@@ -33,7 +33,8 @@ export async function stageFetched(
   const known = knownOf(remote, holding)
   const part = library.newPart(name)
   const { bytesMax } = context.rules
-  const request = { url: remote.url, known, file: part, bytesMax }
+  const hasDigest = remote.checksum !== null || remote.sha256 !== null
+  const request = { url: remote.url, known, file: part, bytesMax, hasDigest }
   const result = await fetchToFile(request, fetchContext(context, route, name))
   const checked =
     result.kind === 'fetched' ? await check(remote, part, result, context, route) : null
@@ -90,7 +91,8 @@ async function check(
   const pinned = pinnedTrouble(remote, fetched)
   if (pinned !== null || remote.checksum === null) return pinned
   const file = context.library.newPart(remote.name)
-  const request = { url: remote.checksum, known: null, file, bytesMax: CHECKSUM_BYTES_MAX }
+  const { checksum: url } = remote
+  const request = { url, known: null, file, bytesMax: CHECKSUM_BYTES_MAX, hasDigest: true }
   const silent = { ...fetchContext(context, route, remote.name), onProgress: undefined }
   try {
     const result = await fetchToFile(request, silent)

@@ -72,11 +72,26 @@ export function importFiles(
   })
 }
 
-/** Puts the pending version of `name` in force, in spite of all but that it does not build. */
+/** Hex digits of the version that waits which people are told, unless they wrote more. */
+const TOLD_DIGITS = 12
+
+/** What to say where the version that waits is not the one that somebody has looked at, or null. */
+export function otherVersion(name: string, sha256: string, seen: string | null): Trouble | null {
+  if (seen === null || sha256.startsWith(seen)) return null
+  const waits = sha256.slice(0, Math.max(TOLD_DIGITS, seen.length))
+  const what = `the version of ${name} that waits is ${waits}, not ${seen}`
+  return { what, hint: `Look at it first: ./sluss lists diff ${name}` }
+}
+
+/**
+ * Puts the pending version of `name` in force, in spite of all but that it does not build. `seen`: how
+ * its SHA-256 begins, in small hex digits; where another waits by now, nothing is done.
+ */
 export function acceptPending(
   name: string,
   by: string,
   context: UpdateContext,
+  seen: string | null = null,
 ): Promise<UpdateResult> {
   return exclusively(context, async () => {
     const beganMs = nowOf(context)
@@ -87,6 +102,8 @@ export function acceptPending(
       const trouble = { what, hint: 'See ./sluss lists status for those that are.' }
       return done([outcomeOf(name, 'failed', { trouble, durationMs: 0 })], context)
     }
+    const other = otherVersion(name, pending.sha256, seen)
+    if (other !== null) return { kind: 'failed', ...other }
     const refusals = pending.refusals.map(({ code }) => code)
     const acceptance = { by, atMs: beganMs, refusals }
     const candidate = { list: name, judged: acceptance, version: pending, holding, beganMs }

@@ -5,7 +5,7 @@
 import { spawn } from 'node:child_process'
 import { createHash } from 'node:crypto'
 import { once } from 'node:events'
-import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { fileURLToPath } from 'node:url'
@@ -246,6 +246,7 @@ describe('when a file has changed since', () => {
       /^ +\+porn +kind\.test \(never blocked\) +kind\.test in porn\.txt, line 2 /m,
     )
     expect(stdout).toMatch(/^ +-porn +bad\.test +bad\.test in porn\.txt, line 1 /m)
+    expect(stdout).toMatch(/\nto take it: \.\/sluss lists accept porn\.txt [0-9a-f]{12}\n$/)
   })
 
   it('diff in JSON', async () => {
@@ -265,8 +266,24 @@ describe('when a file has changed since', () => {
     expect([hosts, days]).toEqual([[], 7])
   })
 
-  it('accept takes it for the next start', async () => {
-    const { code, stdout } = await run('accept', 'porn.txt')
+  it('accept of a version that is no longer the file: the answer is no', async () => {
+    const [after] = (await json('diff')).lists as { after: string }[]
+    const { code, stdout, stderr } = await run('accept', 'porn.txt', VERSION.slice(0, 8))
+    const told = `is ${after!.after.slice(0, 12)}, not ${VERSION.slice(0, 8)}`
+    expect([code, stdout, stderr]).toEqual([
+      ...[1, ''],
+      `sluss: the version of porn.txt that waits ${told}\n  Look at it first: ./sluss lists diff porn.txt\n`,
+    ])
+    expect(existsSync(join(state, 'lists', 'accepted.json'))).toBe(false)
+  })
+
+  it.each(['abcde', 'abcdeg', 'a'.repeat(65)])('accept of version %s is bad input', async (no) => {
+    expect((await run('accept', 'porn.txt', no)).code).toBe(2)
+  })
+
+  it('accept takes what diff told of, for the next start', async () => {
+    const words = /accept (\S+) (\S+)\n$/.exec((await run('diff')).stdout)!.slice(1)
+    const { code, stdout } = await run('accept', words[0]!, words[1]!.toUpperCase())
     expect([code, stdout]).toEqual([
       0,
       expect.stringMatching(/^porn\.txt: version [0-9a-f]{12} is accepted\nno service runs here/),

@@ -176,8 +176,22 @@ describe('beside a running service', () => {
     }
   })
 
-  it('accept takes it, and the service has it without building', async () => {
-    const { code, stdout } = await run(town, 'lists', 'accept', 'remote')
+  it('accept of another version than the one that waits: the answer is no', async () => {
+    const { code, stderr } = await run(town, 'lists', 'accept', 'remote', versionOf(FIRST))
+    const told = `is ${versionOf(SHRUNKEN)}, not ${versionOf(FIRST)}`
+    expect([code, stderr]).toEqual([
+      1,
+      expect.stringContaining(`the version of remote that waits ${told}\n  Look at it first`),
+    ])
+    expect(await answers(town, 'notbad.test')).toEqual(ALLOWED)
+  })
+
+  it('accept takes what diff told of, and the service has it without building', async () => {
+    const diff = await run(town, 'lists', 'diff', 'remote')
+    const take = `to take it: ./sluss lists accept remote ${versionOf(SHRUNKEN)}`
+    expect(diff.stdout.trimEnd().split('\n').at(-1)).toBe(take)
+    const words = ['lists', 'accept', 'remote', versionOf(SHRUNKEN)]
+    const { code, stdout } = await run(town, ...words)
     expect([code, stdout]).toEqual([0, expect.stringMatching(/\nit is in force\n$/)])
     expect(await answers(town, 'notbad.test')).toEqual(REFUSED)
     expect(await answers(town, 'gram.test')).not.toEqual(REFUSED)

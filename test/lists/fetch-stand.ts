@@ -29,6 +29,7 @@ const usual: UpdateRules = {
 
 export interface Attempt extends Partial<Omit<FetchContext, 'rules'>> {
   readonly url?: string
+  readonly hasDigest?: boolean
   readonly known?: Validators
   readonly rules?: Partial<UpdateRules>
   /** Beside those of lists.test and other.test. */
@@ -73,6 +74,7 @@ export class FetchStand {
   async attempt({
     url = this.publisher.url('/list'),
     known,
+    hasDigest = false,
     rules = {},
     addresses = {},
     ...context
@@ -92,7 +94,7 @@ export class FetchStand {
     })
     if ('kind' in route) return { result: route, file }
     const result = await fetchToFile(
-      { url, known: known ?? null, file, bytesMax: all.bytesMax },
+      { url, known: known ?? null, file, bytesMax: all.bytesMax, hasDigest },
       { route, rules: all, version: '1.2.3', random: () => 0, nowMs: () => 0, ...context },
     )
     return { result, file }

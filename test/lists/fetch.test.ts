@@ -7,6 +7,9 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { BACKOFF_MAX_MS } from '../../src/lists/fetch.ts'
 import { FetchStand, LIST } from './fetch-stand.ts'
 
+/** A transfer coding that does not frame the body. */
+const CODED = 'Transfer-Encoding: identity\r\n'
+
 const stand = new FetchStand()
 beforeAll(() => stand.start())
 afterAll(() => stand.close())
@@ -64,6 +67,22 @@ describe('a download', () => {
     expect(await stand.attempt({ url: stand.publisher.url('/list.gz') })).toMatchObject({
       result: { kind: 'fetched', bytes: 3 },
     })
+  })
+})
+
+describe('a body that ends where the connection ends', () => {
+  const open = (headers = '') => {
+    stand.publisher.publishOpen('/open', LIST, headers)
+    return { url: stand.publisher.url('/open') }
+  }
+  const expected = { code: 'open-end', what: 'does not say where the list ends' } as const
+  stand.check('may have been cut', open, expected)
+  stand.check('also where a coding is said that has no end', () => open(CODED), expected)
+
+  test.each(['', CODED])('is taken where a digest tells a cut one: %j', async (headers) => {
+    const { result, file } = await stand.attempt({ ...open(headers), hasDigest: true })
+    expect(result).toMatchObject({ kind: 'fetched', bytes: LIST.length })
+    expect(readFileSync(file, 'utf8')).toBe(LIST)
   })
 })
 

@@ -90,6 +90,13 @@ export class Publisher {
     })
   }
 
+  /** A text that ends where the connection ends. `headers`: lines, each with its end. */
+  publishOpen(path: string, text: string, headers = ''): void {
+    this.answer(path, (_, { socket }) => {
+      socket?.end(`HTTP/1.1 200 OK\r\nConnection: close\r\n${headers}\r\n${text}`)
+    })
+  }
+
   redirect(path: string, to: string): void {
     this.answer(path, (_, response) => response.writeHead(302, { Location: to }).end())
   }

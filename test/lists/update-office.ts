@@ -132,8 +132,8 @@ export class Office {
     return this.#done(await updateLists(remotes, this.context(rest)))
   }
 
-  async accept(name: string): Promise<UpdateDone> {
-    return this.#done(await acceptPending(name, 'anna', this.context()))
+  async accept(name: string, seen: string | null = null): Promise<UpdateDone> {
+    return this.#done(await acceptPending(name, 'anna', this.context(), seen))
   }
 
   async import(remote: RemoteList, file: string): Promise<ListOutcome> {

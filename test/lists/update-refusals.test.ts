@@ -153,6 +153,37 @@ describe('guard rails', () => {
     ])
   })
 
+  test('a version that came since somebody looked is not taken for the one seen', async () => {
+    const office = await ground.settled()
+    const [seen, other] = [domains(100), domains(90)].map(sha256Of)
+    office.publish('porn', domains(100))
+    await office.update()
+    office.publish('porn', domains(90))
+    await office.update()
+    const { pending } = office.library.read('porn')
+    await expect(office.accept('porn', seen!.slice(0, 12))).rejects.toThrow(
+      `the version of porn that waits is ${other!.slice(0, 12)}, not ${seen!.slice(0, 12)} Look at it`,
+    )
+    expect(office.library.read('porn').pending).toEqual(pending)
+    expect(office.catches('a999.example')).toBe(true)
+    // Where more digits were written, the ones that differ are among those shown.
+    const wrong = `${other!.slice(0, 63)}${other!.endsWith('0') ? 1 : 0}`
+    await expect(office.accept('porn', wrong)).rejects.toThrow(`is ${other}, not ${wrong}`)
+    expect((await office.accept('porn', other!.slice(0, 6))).lists).toMatchObject([
+      { status: 'accepted' },
+    ])
+  })
+
+  test('it is compared under the lock of updates', async () => {
+    const office = await ground.settled()
+    office.publish('porn', domains(100))
+    await office.update()
+    const lock = office.library.lock(0)
+    if (!('release' in lock)) throw new Error('it is taken')
+    await expect(office.accept('porn', 'abcdef')).rejects.toThrow('another update is under way')
+    lock.release()
+  })
+
   test('more than an image holds is refused, and what came with it is taken', async () => {
     const office = await ground.settled()
     office.list('racism')

@@ -198,6 +198,35 @@ describe('checksums', () => {
     expect(office.files('porn')).toEqual(['attempts.json'])
   })
 
+  describe('of a list that ends where the connection ends', () => {
+    const updated = async (rest: (text: string) => Partial<RemoteList>, sent = domains(10)) => {
+      const office = new Office(ground)
+      const sums = `${office.folder}/sums`
+      ground.publisher.publishOpen(sums, `${sha256Of(domains(10))}  porn\n`)
+      office.list('porn', rest(ground.publisher.url(sums)))
+      ground.publisher.publishOpen(office.path('porn'), sent)
+      return (await office.update()).lists[0]!
+    }
+    const pinned = () => ({ sha256: sha256Of(domains(10)) })
+    test('none: it is not taken', async () => {
+      const { status, trouble } = await updated(() => ({}))
+      expect([status, trouble]).toEqual([
+        'failed',
+        {
+          what: expect.stringContaining('does not say where the list ends'),
+          hint: expect.stringContaining('`checksum` or `sha256`'),
+        },
+      ])
+    })
+    test('published, or in the settings: whole it is taken, cut it is not', async () => {
+      for (const rest of [(checksum: string) => ({ checksum }), pinned]) {
+        expect(await updated(rest)).toMatchObject({ status: 'accepted' })
+        const { status, trouble } = await updated(rest, domains(9))
+        expect([status, trouble!.what]).toEqual(['failed', expect.stringContaining('sha256 is')])
+      }
+    })
+  })
+
   test('what the settings pin is the only content that is taken', async () => {
     const office = await ground.settled({ sha256: sha256Of(domains(1_000)) })
     office.publish('porn', domains(1_001))
