@@ -157,7 +157,8 @@ function letWait(
 
 function take(candidate: Candidate, report: BuildReport, context: UpdateContext): ListOutcome {
   const { list, judged, holding } = candidate
-  const { library, hold = false } = context
+  const { library } = context
+  const hold = context.hold === true || isHeld(candidate)
   const built = { kind: 'built' as const, report }
   if (hold) {
     const pending = { ...versionOf(candidate), verdict: 'held' as const, refusals: [] }
@@ -178,6 +179,13 @@ function take(candidate: Candidate, report: BuildReport, context: UpdateContext)
   // The one that was in force stays until the next update: a build may just be reading it.
   library.sweep(list, holding.current === null ? [version] : [version, holding.current])
   return outcomeAfter(candidate, 'accepted', built, context)
+}
+
+/** It waits for somebody to take it: that the server still has it does not. */
+function isHeld({ judged, version, holding }: Candidate): boolean {
+  const { pending } = holding
+  const isKnown = pending?.verdict === 'held' && pending.sha256 === version.sha256
+  return isKnown && 'fallShare' in judged
 }
 
 function setPending(

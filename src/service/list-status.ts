@@ -221,7 +221,12 @@ export function listAlarms(view: ListsView, each: readonly ListStatus[]): string
   )
   const named = each.flatMap(({ name, state, why, category, sha256 }): string[] => {
     const remote = configuration.remotes.some((one) => one.name === name)
-    if (!remote) return []
+    if (!remote) {
+      const isTaken = state !== 'failed' && state !== 'pending'
+      return isTaken || stale.length > 0
+        ? []
+        : [`list ${name}: what lies here is not taken: ${why}`]
+    }
     if (state === 'never fetched') {
       const told = `list ${name} has never been fetched: what it lists is not in force for ${category}`
       return [why === '' ? told : `${told}; ${why}`]

@@ -183,7 +183,9 @@ describe('a broken file', () => {
     const told = loaded.problems.find((problem) => problem.includes(what)) ?? ''
     expect(loaded.problems.join('\n')).toContain(what)
     expect(told).toContain(sluss.path(place))
-    expect([after, healthy]).toEqual([policy, true])
+    // A list that is not in force as it lies there is an alarm; other files wait for their author.
+    const isList = file === 'lists/porn.txt' && text !== null
+    expect([after, healthy]).toEqual([policy, !isList])
     const lines = sluss.errors.slice(said).trim().split('\n')
     const messages = lines.map((line) => (JSON.parse(line) as { msg: string }).msg)
     expect(messages).toContain(told)

@@ -146,6 +146,9 @@ describe('guard rails', () => {
     expect(lists).toMatchObject([{ status: 'held', entriesBefore: 1_000, entriesAfter: 1_010 }])
     expect({ changed, image }).toEqual({ changed: false, image: null })
     expect(office.library.read('porn').pending).toMatchObject({ verdict: 'held', refusals: [] })
+    // That the server still has it takes it for nobody.
+    expect((await office.update()).lists).toMatchObject([{ status: 'held' }])
+    expect(office.catches('a1009.example')).toBe(false)
     expect((await office.accept('porn')).lists).toMatchObject([{ status: 'accepted' }])
     expect(office.catches('a1009.example')).toBe(true)
     expect((await office.accept('porn')).lists).toMatchObject([
