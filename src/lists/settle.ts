@@ -32,7 +32,14 @@ export interface Settled {
 export async function settle(staged: readonly Staged[], context: UpdateContext): Promise<Settled> {
   const outcomes = new Map<string, ListOutcome>()
   for (const each of staged) if (!isCandidate(each)) outcomes.set(each.list, each)
-  let left = staged.filter(isCandidate)
+  const candidates = staged.filter(isCandidate)
+  for (const each of candidates.filter(isHeld)) {
+    outcomes.set(
+      each.list,
+      onDisk(each, context, () => goOnWaiting(each, context)),
+    )
+  }
+  let left = candidates.filter((each) => !isHeld(each))
   let image: Built | null = null
   while (left.length > 0) {
     const built = await build(left, context)
@@ -157,8 +164,7 @@ function letWait(
 
 function take(candidate: Candidate, report: BuildReport, context: UpdateContext): ListOutcome {
   const { list, judged, holding } = candidate
-  const { library } = context
-  const hold = context.hold === true || isHeld(candidate)
+  const { library, hold = false } = context
   const built = { kind: 'built' as const, report }
   if (hold) {
     const pending = { ...versionOf(candidate), verdict: 'held' as const, refusals: [] }
@@ -186,6 +192,14 @@ function isHeld({ judged, version, holding }: Candidate): boolean {
   const { pending } = holding
   const isKnown = pending?.verdict === 'held' && pending.sha256 === version.sha256
   return isKnown && 'fallShare' in judged
+}
+
+function goOnWaiting(candidate: Candidate, context: UpdateContext): ListOutcome {
+  const { list, version, holding, beganMs } = candidate
+  setPending(candidate, { ...versionOf(candidate), verdict: 'held', refusals: [] }, context)
+  const entriesBefore = beforeOf(list, holding, context.inForce)?.entries ?? null
+  const durationMs = nowOf(context) - beganMs
+  return outcomeOf(list, 'held', { version, entriesBefore, durationMs })
 }
 
 function setPending(

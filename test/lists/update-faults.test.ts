@@ -52,6 +52,7 @@ describe('what happens beside it', () => {
     }
     await office.update({ hold: true, beforeCommit })
     expect(seen).toEqual([])
+    office.publish('porn', domains(1_020))
     const full = Object.assign(new Error('no room'), { code: 'ENOSPC', syscall: 'write' })
     const failing = { ...office.context(), beforeCommit: () => Promise.reject(full) }
     expect(await updateLists(office.remotes, failing)).toMatchObject({
@@ -59,7 +60,7 @@ describe('what happens beside it', () => {
     })
     expect(office.library.read('porn').current!.entries).toBe(1_000)
     expect((await office.update({ beforeCommit })).lists).toMatchObject([{ status: 'accepted' }])
-    expect(seen).toEqual([[1_010, 1_000]])
+    expect(seen).toEqual([[1_020, 1_000]])
   })
 
   test('a kill between download and commit leaves the old version, and loses nothing', async () => {
