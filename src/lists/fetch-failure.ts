@@ -2,7 +2,7 @@
  * Owns: why a download failed: a code, words, a remedy, and whether another try may help.
  * Never: tries again; fetch.ts does.
  */
-import type { Trouble } from './remote.ts'
+import type { Trouble } from './trouble.ts'
 
 export type FetchCode =
   | 'address-forbidden'

@@ -7,7 +7,7 @@ import { closeSync, constants, fstatSync, openSync, readdirSync, readSync, statS
 import { join } from 'node:path'
 import { type Chunks, LIST_BYTES_MAX, TOO_LARGE } from './chunks.ts'
 import { DOMAINS_FILE, SIDE_FILES } from './member.ts'
-import { ListFault, type Trouble } from './trouble.ts'
+import { ListFault, type ReadTrouble } from './trouble.ts'
 
 /** Read at a time. */
 const READ_BYTES = 256 * 1_024
@@ -97,7 +97,7 @@ export function sizeBytesOf(path: string): number {
 }
 
 /** What the system says of a file, and the remedy; null for what is no error of the system. */
-export function systemTrouble(error: unknown): Trouble | null {
+export function systemTrouble(error: unknown): ReadTrouble | null {
   if (!(error instanceof Error && 'code' in error && 'syscall' in error)) return null
   const code = String(error.code)
   const known = READ_ERRORS[code]

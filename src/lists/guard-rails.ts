@@ -2,8 +2,9 @@
  * Owns: whether a new version of a list may replace the one in force.
  * Never: reads a list, or puts one in force.
  */
-import type { RemoteList, Trouble } from './remote.ts'
+import type { RemoteList } from './remote.ts'
 import type { CaughtCanary, ListReport } from './report.ts'
+import type { Trouble } from './trouble.ts'
 
 export const REFUSAL_CODES = [
   'empty',

@@ -6,7 +6,7 @@ import type { ListSource } from '../policy/source.ts'
 import { detectFormat } from './detect.ts'
 import type { ParsedLines } from './lines.ts'
 import { REJECTIONS, type RejectedLine, type Rejection } from './rejection.ts'
-import type { Trouble } from './trouble.ts'
+import type { ReadTrouble } from './trouble.ts'
 
 /** As many junk lines refuse no list, however short it is: in a list of ten, one is a tenth. */
 export const JUNK_LINES_FREE = 10
@@ -15,7 +15,7 @@ export const JUNK_LINES_FREE = 10
  * What refuses the list whole: nothing in it that can be used, or more junk than its settings allow.
  * `head`: the first text of it, to tell what it looks like.
  */
-export function judge(parsed: ParsedLines, source: ListSource, head: string): Trouble | null {
+export function judge(parsed: ParsedLines, source: ListSource, head: string): ReadTrouble | null {
   const { nameLines, exceptions, networks, contentLines, rejected } = parsed
   const used = nameLines.length + exceptions.nameLines.length + networks.length
   // A list that has lines and gives nothing is broken, not empty: it must not replace a good one.
@@ -44,7 +44,7 @@ function fault(
   what: string,
   source: ListSource,
   head: string,
-): Trouble | null {
+): ReadTrouble | null {
   const [most] = rejected
   const first = most?.first[0]
   if (most === undefined || first === undefined) return null

@@ -3,7 +3,7 @@
  * Never: throws on what stands in them.
  */
 import { REFUSAL_CODES, type Refusal, type RefusalCode } from './guard-rails.ts'
-import type { Trouble } from './remote.ts'
+import type { Trouble } from './trouble.ts'
 
 /** One version of a list: its file, and where that is from. */
 export interface ListVersion {

@@ -31,7 +31,8 @@ import {
   readCurrent,
   readPending,
 } from './library-json.ts'
-import type { RemoteList, Trouble } from './remote.ts'
+import type { RemoteList } from './remote.ts'
+import type { Trouble } from './trouble.ts'
 import { type Holder, takeUpdateLock, type UpdateLock } from './update-lock.ts'
 
 export type {

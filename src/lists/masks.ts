@@ -101,7 +101,7 @@ export function labelsOfTarget(target: LabelTarget, frees: boolean): MaskLabels 
 }
 
 /** Both, as two sources of one name. */
-export function united(one: MaskLabels, other: MaskLabels): MaskLabels {
+function united(one: MaskLabels, other: MaskLabels): MaskLabels {
   return one.map((word, i) => word | other[i]!)
 }
 

@@ -4,7 +4,7 @@
  * Never: opens a file; a path in an archive is compared, and written nowhere.
  */
 import type { SideFile } from './lines.ts'
-import type { Trouble } from './trouble.ts'
+import type { ReadTrouble } from './trouble.ts'
 
 /** The file of a category that its hosts stand in. */
 export const DOMAINS_FILE = 'domains'
@@ -62,7 +62,7 @@ export class MemberChoice {
   }
 
   /** What is wrong with the choice, once all files have been seen. */
-  verdict(): Trouble | null {
+  verdict(): ReadTrouble | null {
     const names = shown([...this.#names])
     if (this.#chosen.size > 1) return this.#several()
     const [chosen] = this.#chosen
@@ -90,7 +90,7 @@ export class MemberChoice {
     return wanted.every((part, i) => part === parts[parts.length - wanted.length + i])
   }
 
-  #several(): Trouble {
+  #several(): ReadTrouble {
     const names = this.#member === null ? [...this.#names] : [...this.#chosen]
     const what =
       this.#member === null
@@ -99,7 +99,7 @@ export class MemberChoice {
     return { what, hint: 'Name the one that is meant, as member.' }
   }
 
-  #nothing(names: string): Trouble {
+  #nothing(names: string): ReadTrouble {
     const target = this.#linkTarget()
     if (target !== null) {
       return {

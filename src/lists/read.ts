@@ -14,14 +14,14 @@ import { type FileReading, filesOf, systemTrouble, withBytesOf } from './files.t
 import { judge } from './judge.ts'
 import { LineParser, type ParsedLines, parseEntries } from './lines.ts'
 import { MemberChoice, type Role } from './member.ts'
-import { ListFault, type Trouble } from './trouble.ts'
+import { ListFault, type ReadTrouble } from './trouble.ts'
 import { unpacked } from './unpack.ts'
 
 /** `onBytes` is told of bytes read from the disk, as they lie. */
 export async function readList(
   source: ListSource,
   onBytes: (count: number) => void,
-): Promise<ParsedLines | Trouble> {
+): Promise<ParsedLines | ReadTrouble> {
   const { file } = source
   if (file === null) return judged(source, parseEntries(source.entries ?? []), '')
   try {
@@ -40,7 +40,7 @@ export async function readList(
   }
 }
 
-function judged(source: ListSource, parsed: ParsedLines, head: string): ParsedLines | Trouble {
+function judged(source: ListSource, parsed: ParsedLines, head: string): ParsedLines | ReadTrouble {
   return judge(parsed, source, head) ?? parsed
 }
 
@@ -148,6 +148,6 @@ class SourceReader {
   }
 }
 
-function throwIf(trouble: Trouble | null): void {
+function throwIf(trouble: ReadTrouble | null): void {
   if (trouble !== null) throw new ListFault(trouble.what, trouble.hint)
 }

@@ -46,10 +46,3 @@ export interface UpdateRules {
   /** Addresses that a redirect may lead to though they are not public. */
   readonly allow: readonly AllowedAddress[]
 }
-
-/** Something that went wrong, for people. */
-export interface Trouble {
-  readonly what: string
-  /** What to do about it: a whole sentence. */
-  readonly hint: string
-}

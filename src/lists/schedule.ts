@@ -57,13 +57,6 @@ export interface ScheduleOptions {
   readonly timer: (wake: () => void, ms: number) => () => void
 }
 
-/** A timer of the system that does not keep the process alive. */
-export function systemTimer(wake: () => void, ms: number): () => void {
-  const timer = setTimeout(wake, ms)
-  timer.unref()
-  return () => clearTimeout(timer)
-}
-
 /** Calls `update` with the lists that are due. */
 export class Schedule {
   readonly #options: ScheduleOptions

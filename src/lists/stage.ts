@@ -11,7 +11,8 @@ import { diskTrouble } from './fetch-failure.ts'
 import type { Route } from './fetch-route.ts'
 import { type Holding, type ListVersion, NO_ATTEMPTS } from './library.ts'
 import { CHECKSUM_BYTES_MAX, digestOf, fileNameOf, readDigest } from './published-digest.ts'
-import type { RemoteList, Trouble } from './remote.ts'
+import type { RemoteList } from './remote.ts'
+import type { Trouble } from './trouble.ts'
 import {
   type ListOutcome,
   nowOf,

@@ -25,7 +25,7 @@ const PACKINGS: readonly (readonly [RegExp, Packing])[] = [
 const MAGIC_BYTES = 6
 
 /** How what begins so is packed; null where it is not. */
-export function packingOf(head: Uint8Array): Packing | null {
+function packingOf(head: Uint8Array): Packing | null {
   const hex = Buffer.from(head.subarray(0, MAGIC_BYTES)).toString('hex')
   return PACKINGS.find(([magic]) => magic.test(hex))?.[1] ?? null
 }

@@ -7,8 +7,9 @@ import type { BuildResult, Built } from './build.ts'
 import type { Resolve } from './fetch-route.ts'
 import type { Refusal } from './guard-rails.ts'
 import type { Acceptance, Holding, Library, ListVersion } from './library.ts'
-import type { RemoteList, Trouble, UpdateRules } from './remote.ts'
+import type { RemoteList, UpdateRules } from './remote.ts'
 import type { BuildProgress, BuildReport } from './report.ts'
+import type { Trouble } from './trouble.ts'
 
 export type UpdateEvent =
   | {

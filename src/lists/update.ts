@@ -5,9 +5,10 @@
 import type { Built } from './build.ts'
 import { codeOf, diskTrouble } from './fetch-failure.ts'
 import { routeOf, systemResolve } from './fetch-route.ts'
-import type { RemoteList, Trouble } from './remote.ts'
+import type { RemoteList } from './remote.ts'
 import { settle } from './settle.ts'
 import { stageFetched, stageFile } from './stage.ts'
+import type { Trouble } from './trouble.ts'
 import {
   type ListOutcome,
   nowOf,

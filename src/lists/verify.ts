@@ -64,7 +64,7 @@ export function verifyImage(buffer: SharedArrayBuffer): VerifyFault[] {
 }
 
 /** The same without the checksums: whether the parts of the image agree. */
-export function verifyStructure(image: ImageView): VerifyFault[] {
+function verifyStructure(image: ImageView): VerifyFault[] {
   const check = new Check(image)
   check.tables()
   // Without these nothing below can be read.

@@ -138,7 +138,7 @@ export class Lists {
   }
 
   /**
-   * For updates: builds what may be in force next. Whoever has called it must call `built` when it is known
+   * For updates: builds what may be in force next. Whoever has called it must call `ended` when it is known
    * whether that is so: nobody else makes an image meanwhile.
    */
   updating(): {
