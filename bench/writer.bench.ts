@@ -74,6 +74,8 @@ function makeBatches(count: number): RecordBatch[] {
       durationMs: below(random, 60_000),
       status: refused ? 403 : 200,
       ending: refused ? 'refused' : 'complete',
+      hello: 'matched',
+      serverName: '',
       count: 1,
     }
   })

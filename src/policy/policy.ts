@@ -82,6 +82,23 @@ export interface AllowedAddress {
   readonly port: number | null
 }
 
+/** What is done with a tunnel of a kind: `log` lets it through and counts it under its reason. */
+export type Tolerance = 'allow' | 'log' | 'refuse'
+
+/** What tunnels may be, beside what their host says. */
+export interface TunnelRules {
+  /** CONNECT to an IP address that neither never-block nor `addresses.allow` names. */
+  readonly addressLiterals: 'allow' | 'refuse'
+  /** A TLS server name that is not the host of the CONNECT. */
+  readonly mismatch: Tolerance
+  /** TLS without a server name. */
+  readonly noServerName: Tolerance
+  /** An encrypted client hello whose outer name is not the host of the CONNECT. */
+  readonly encryptedHello: Tolerance
+  /** On port 443: first bytes that are not a TLS client hello. */
+  readonly notTls: Tolerance
+}
+
 export interface Policy {
   /** Counts up by one with each replacement in a run. */
   readonly version: number
@@ -92,6 +109,7 @@ export interface Policy {
   readonly exemptions: readonly Exemption[]
   readonly ports: { readonly connect: readonly number[]; readonly http: readonly number[] }
   readonly allowedAddresses: readonly AllowedAddress[]
+  readonly tunnels: TunnelRules
   readonly quota: { readonly thresholdBytes: number; readonly graceMs: number }
 }
 

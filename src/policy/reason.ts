@@ -114,6 +114,16 @@ export const REASONS = {
     en: ['The request goes in a circle', 'It has passed this proxy before. Ask IT support.'],
   }),
   // Who and where (rules 2 and 3)
+  'address-literal': entry('refuse', 403, 'http_request_denied', {
+    sv: [
+      'Adressen saknar namn',
+      'Krypterade anslutningar öppnas till namn, inte till IP-adresser. Behövs den i arbetet? Kontakta IT-supporten.',
+    ],
+    en: [
+      'The address has no name',
+      'Encrypted connections are opened to names, not to IP addresses. Needed for work? Ask IT support.',
+    ],
+  }),
   'zone-unknown': entry('refuse', 403, 'http_request_denied', {
     sv: [
       'Datorns adress är okänd',
@@ -179,6 +189,70 @@ export const REASONS = {
   'connections-full': entry('refuse', 503, 'connection_limit_reached', {
     sv: ['För många anslutningar', 'Prova igen om en stund.'],
     en: ['Too many connections', 'Try again in a while.'],
+  }),
+  'connections-of-address': entry('refuse', 503, 'connection_limit_reached', {
+    sv: [
+      'För många anslutningar från datorn',
+      'Stäng det som inte används och prova igen. Kontakta IT-supporten om det återkommer.',
+    ],
+    en: [
+      'Too many connections from this computer',
+      'Close what is not used and try again. Ask IT support if it happens again.',
+    ],
+  }),
+  'connections-of-user': entry('refuse', 503, 'connection_limit_reached', {
+    sv: [
+      'För många anslutningar för användaren',
+      'Stäng det som inte används och prova igen. Kontakta IT-supporten om det återkommer.',
+    ],
+    en: [
+      'Too many connections for this user',
+      'Close what is not used and try again. Ask IT support if it happens again.',
+    ],
+  }),
+  'tunnels-full': entry('refuse', 503, 'connection_limit_reached', {
+    sv: ['För många öppna anslutningar', 'Prova igen om en stund.'],
+    en: ['Too many open tunnels', 'Try again in a while.'],
+  }),
+  'logins-of-address': entry('refuse', 429, 'http_request_denied', {
+    sv: [
+      'För många felaktiga inloggningar',
+      'Från den här datorn har fel lösenord angetts många gånger. Vänta några minuter och prova igen.',
+    ],
+    en: [
+      'Too many failed logins',
+      'Wrong passwords have come from this computer many times. Wait some minutes and try again.',
+    ],
+  }),
+  'client-too-slow': entry('refuse', 408, 'http_request_error', {
+    sv: ['Anslutningen går för långsamt', 'Begäran kom inte fram i tid. Prova igen.'],
+    en: ['The connection is too slow', 'The request did not arrive in time. Try again.'],
+  }),
+  // What the first bytes of a tunnel say (after `allow`, and after our 200: the tunnel is ended)
+  'server-name-mismatch': entry('refuse', 403, 'http_request_denied', {
+    sv: ['Servernamnet är ett annat', 'Anslutningen begärdes till ett namn och gällde ett annat.'],
+    en: [
+      'The server name is another',
+      'The connection was asked for under one name and meant another.',
+    ],
+  }),
+  'server-name-missing': entry('refuse', 403, 'http_request_denied', {
+    sv: ['Servernamnet saknas', 'Den krypterade anslutningen säger inte vem den gäller.'],
+    en: [
+      'The server name is missing',
+      'The encrypted connection does not say whom it is meant for.',
+    ],
+  }),
+  'server-name-encrypted': entry('refuse', 403, 'http_request_denied', {
+    sv: ['Servernamnet är krypterat', 'Den krypterade anslutningen döljer vem den gäller (ECH).'],
+    en: [
+      'The server name is encrypted',
+      'The encrypted connection hides whom it is meant for (ECH).',
+    ],
+  }),
+  'tunnel-not-tls': entry('refuse', 403, 'http_request_denied', {
+    sv: ['Inte TLS', 'På port 443 släpps bara TLS igenom, och det här var något annat.'],
+    en: ['Not TLS', 'Port 443 is for TLS only, and this was something else.'],
   }),
   internal: entry('refuse', 500, 'proxy_internal_error', {
     sv: ['Fel i proxyn', 'Något gick fel hos oss. Prova igen, eller kontakta IT-supporten.'],

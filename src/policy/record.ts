@@ -28,9 +28,27 @@ export type Ending =
   | 'name-not-found'
   | 'dial-failed'
   | 'timeout'
+  | 'lifetime'
   | 'spent'
   | 'shutdown'
   | 'failed'
+
+/**
+ * What the first bytes of a tunnel said. `matched`: TLS for the host of the CONNECT. `mismatch`: for another.
+ * `none`: TLS without a server name. `ech`: for another, with an encrypted hello. `not-tls`: something else.
+ * `incomplete`: a hello that never became whole. Empty: not a tunnel, or nothing was said in it.
+ */
+export type HelloOutcome = '' | 'matched' | 'mismatch' | 'none' | 'ech' | 'not-tls' | 'incomplete'
+
+export const HELLO_OUTCOMES: readonly HelloOutcome[] = [
+  '',
+  'matched',
+  'mismatch',
+  'none',
+  'ech',
+  'not-tls',
+  'incomplete',
+]
 
 export interface TrafficRecord {
   event: RecordEvent
@@ -63,6 +81,9 @@ export interface TrafficRecord {
   /** The status we answered with or passed on; 0 where nothing was answered. */
   status: number
   ending: Ending
+  /** Of a tunnel: what its first bytes said, and the TLS server name in them; else empty. */
+  hello: HelloOutcome
+  serverName: string
   /** Of a gap: how many records are missing. Otherwise 1. */
   count: number
 }

@@ -5,6 +5,7 @@
 import type {
   Ending,
   Facts,
+  HelloOutcome,
   IdentityKind,
   RecordEvent,
   TrafficRecord,
@@ -34,6 +35,9 @@ export class Flow {
   bytesUp = 0
   bytesDown = 0
   status = 0
+  /** Of a tunnel: what its first bytes said. */
+  hello: HelloOutcome = ''
+  serverName = ''
   ending: Ending = 'open'
   ended = false
   recordedOpen = false
@@ -106,6 +110,8 @@ export class Flow {
       durationMs: Math.max(0, (this.ended ? this.#endedMs : nowMs) - facts.timeMs),
       status: this.status,
       ending: this.ending,
+      hello: this.hello,
+      serverName: this.serverName,
       count: 1,
     }
   }

@@ -218,6 +218,8 @@ function gapRecord(
     durationMs: Math.max(0, nowMs - sinceMs),
     status: 0,
     ending: 'complete',
+    hello: '',
+    serverName: '',
     count,
   }
 }

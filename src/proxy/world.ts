@@ -14,13 +14,23 @@ export interface Endpoint {
 /** Every limit of the data plane; the units are in the names. See docs/settings.md. */
 export interface Limits {
   readonly headBytes: number
+  readonly requestLineBytes: number
   readonly headFields: number
   readonly headTimeoutMs: number
   readonly idleTimeoutMs: number
   readonly tunnelIdleMs: number
+  readonly tunnelLifetimeMs: number
   readonly dialTimeoutMs: number
   readonly originTimeoutMs: number
   readonly connections: number
+  readonly connectionsPerAddress: number
+  readonly connectionsPerUser: number
+  readonly tunnels: number
+  readonly failedLogins: number
+  readonly failedLoginsWithinMs: number
+  /** Of a body that a client sends, or an answer that waits for it; 0: no limit. */
+  readonly slowestBytesPerSecond: number
+  readonly slowestOverMs: number
   readonly poolPerOrigin: number
   readonly poolTotal: number
   readonly poolIdleMs: number

@@ -28,7 +28,7 @@ export interface PolicyParts {
 
 /** Plain data, ready to be cloned to every thread. Bits follow the order of the files. */
 export function compilePolicy({ settings, platforms, exemptions, version }: PolicyParts): Policy {
-  const { zones, categories, day, ports, addresses, quota } = settings
+  const { zones, categories, day, ports, addresses, quota, tunnels } = settings
   return {
     version,
     calendar: day,
@@ -40,6 +40,7 @@ export function compilePolicy({ settings, platforms, exemptions, version }: Poli
     exemptions,
     ports,
     allowedAddresses: addresses.allow,
+    tunnels,
     quota: { thresholdBytes: quota.thresholdBytes, graceMs: quota.graceMs },
   }
 }

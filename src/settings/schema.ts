@@ -174,10 +174,48 @@ const log = group({
     ),
 }).transform(({ retention, ...rest }) => ({ retentionMs: retention, ...rest }))
 
+const TOLERANCE = ['allow', 'log', 'refuse'] as const
+
+const tunnels = group({
+  addressLiterals: choice(['refuse', 'allow'])
+    .prefault('refuse')
+    .meta(
+      about(
+        'A tunnel (CONNECT) to an IP address instead of a name. What `addresses.allow` or a never-block list names is let through all the same.',
+        'allow',
+      ),
+    ),
+  mismatch: choice(TOLERANCE)
+    .prefault('log')
+    .meta(
+      about(
+        'A TLS server name other than the host of the CONNECT. A name that is blocked ends the tunnel whatever stands here. `log` counts it; the record says it in any case.',
+        'refuse',
+      ),
+    ),
+  noServerName: choice(TOLERANCE)
+    .prefault('log')
+    .meta(about('TLS without a server name.', 'refuse')),
+  encryptedHello: choice(TOLERANCE)
+    .prefault('log')
+    .meta(
+      about(
+        'An encrypted client hello (ECH) whose outer name is not the host of the CONNECT. Browsers also send a meaningless one for show; that is never refused.',
+        'refuse',
+      ),
+    ),
+  notTls: choice(TOLERANCE)
+    .prefault('refuse')
+    .meta(about('On port 443: a tunnel whose first bytes are not TLS, such as SSH.', 'log')),
+})
+
 const limits = group({
   head: size('1KiB', '1MiB', '64KiB')
     .prefault('64KiB')
     .meta(about('The head of a request or answer: first line and fields.')),
+  requestLine: size('512B', '64KiB', '16KiB')
+    .prefault('16KiB')
+    .meta(about('The first line of a request: method, address and version.')),
   headFields: integer(8, 2_000, 200).prefault(200).meta(about('Fields in a head.')),
   headTimeout: duration('100ms', '5m', '15s')
     .prefault('15s')
@@ -188,6 +226,9 @@ const limits = group({
   tunnelIdle: duration('100ms', '7d', '1h')
     .prefault('1h')
     .meta(about('How long a tunnel may be silent in both directions.')),
+  tunnelLifetime: duration('1s', '30d', '24h')
+    .prefault('24h')
+    .meta(about('How long a tunnel may live in all.')),
   dialTimeout: duration('100ms', '5m', '10s')
     .prefault('10s')
     .meta(about('How long resolving and connecting to an origin may take together.')),
@@ -197,6 +238,35 @@ const limits = group({
   connections: integer(1, 1_000_000, 20_000)
     .prefault(20_000)
     .meta(about('Connections from clients at a time, for each proxy thread.')),
+  connectionsPerAddress: integer(1, 1_000_000, 2_000)
+    .prefault(2_000)
+    .meta(about('Connections from one address at a time, over all threads.')),
+  connectionsPerUser: integer(1, 1_000_000, 500)
+    .prefault(500)
+    .meta(about('Connections of one user who is known by name, at a time, over all threads.')),
+  tunnels: integer(1, 1_000_000, 20_000)
+    .prefault(20_000)
+    .meta(about('Tunnels at a time, over all threads.')),
+  failedLogins: integer(1, 100_000, 30)
+    .prefault(30)
+    .meta(
+      about(
+        'Wrong passwords from one address within `failedLoginsWithin`; then no new one is tried from it. Who has signed in already goes on.',
+      ),
+    ),
+  failedLoginsWithin: duration('10s', '24h', '5m')
+    .prefault('5m')
+    .meta(about('The time that `failedLogins` are counted over.')),
+  slowestBytes: integer(0, 1_000_000, 100)
+    .prefault(100)
+    .meta(
+      about(
+        'Bytes a second, over `slowestOver`, that a client must at least send of a body, or take of an answer that waits for it. 0: no limit.',
+      ),
+    ),
+  slowestOver: duration('1s', '1h', '60s')
+    .prefault('60s')
+    .meta(about('The time that `slowestBytes` is an average over.')),
   poolPerOrigin: integer(0, 1_000, 64)
     .prefault(64)
     .meta(about('Idle connections kept to one origin, for each proxy thread.')),
@@ -211,9 +281,15 @@ const limits = group({
     .meta(about('How long a stop waits for open exchanges.')),
 }).transform(
   ({ head, headTimeout, idleTimeout, tunnelIdle, dialTimeout, originTimeout, ...rest }) => {
-    const { poolIdle, drain, ...counts } = rest
+    const { poolIdle, drain, requestLine, tunnelLifetime, ...others } = rest
+    const { failedLoginsWithin, slowestBytes, slowestOver, ...counts } = others
     return {
       headBytes: head,
+      requestLineBytes: requestLine,
+      tunnelLifetimeMs: tunnelLifetime,
+      failedLoginsWithinMs: failedLoginsWithin,
+      slowestBytesPerSecond: slowestBytes,
+      slowestOverMs: slowestOver,
       headTimeoutMs: headTimeout,
       idleTimeoutMs: idleTimeout,
       tunnelIdleMs: tunnelIdle,
@@ -313,6 +389,9 @@ export const settingsSchema = group({
   })
     .prefault({})
     .meta(about('Addresses of origins. Private, loopback and link-local ones are refused.')),
+  tunnels: tunnels
+    .prefault({})
+    .meta(about('What tunnels (CONNECT, HTTPS) may be, beside what their host says.')),
   dns: group({
     hosts: z
       .record(hostName('intranet.kommun.se'), oneOrMany(address('10.1.2.3'), 'IP addresses', 1), {

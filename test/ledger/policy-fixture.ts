@@ -35,6 +35,13 @@ export function policyWith(parts: Partial<Policy>): Policy {
     exemptions: [],
     ports: { connect: [443], http: [80] },
     allowedAddresses: [],
+    tunnels: {
+      addressLiterals: 'refuse',
+      mismatch: 'log',
+      noServerName: 'log',
+      encryptedHello: 'log',
+      notTls: 'refuse',
+    },
     quota: { thresholdBytes: 16_384, graceMs: 30_000 },
     ...parts,
   }

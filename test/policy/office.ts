@@ -104,6 +104,13 @@ export function policyWith(
     exemptions,
     ports: { connect: [443], http: [80, 8080] },
     allowedAddresses: [],
+    tunnels: {
+      addressLiterals: 'refuse',
+      mismatch: 'log',
+      noServerName: 'log',
+      encryptedHello: 'log',
+      notTls: 'refuse',
+    },
     quota: { thresholdBytes: 16_384, graceMs: 30_000 },
   } satisfies Policy
 }

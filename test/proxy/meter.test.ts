@@ -27,6 +27,13 @@ function policyWith(exemptions: readonly Exemption[] = []): Policy {
     exemptions,
     ports: { connect: [443], http: [80] },
     allowedAddresses: [],
+    tunnels: {
+      addressLiterals: 'refuse',
+      mismatch: 'log',
+      noServerName: 'log',
+      encryptedHello: 'log',
+      notTls: 'refuse',
+    },
     quota: { thresholdBytes: 1_000, graceMs: 30_000 },
   }
 }

@@ -48,6 +48,8 @@ export function record(over: Partial<TrafficRecord> = {}): TrafficRecord {
     durationMs: 30,
     status: 200,
     ending: 'complete',
+    hello: '',
+    serverName: '',
     count: 1,
     ...over,
   }
