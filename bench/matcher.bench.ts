@@ -27,7 +27,7 @@ import {
   type Table,
 } from './measure.ts'
 import { contenderApart, contenderHere, type Measured, type Opener } from './stand/contender.ts'
-import { forwardedGets } from './stand/load.ts'
+import { openGets } from './stand/load.ts'
 import {
   cpuUs,
   LOAD_CORE,
@@ -45,6 +45,7 @@ export const question =
 const EVERYONE: readonly Kind[] = ['set', 'map', 'trie', 'tldts', 'ghostery', 'image']
 /** With five million rules it takes minutes to begin. */
 const WITHOUT_GHOSTERY = EVERYONE.filter((kind) => kind !== 'ghostery')
+const REQUEST_CLIENTS = 32
 const REQUEST_ROUNDS = 3
 const REQUESTS_MS = 3_000
 const MIB = 1_024 * 1_024
@@ -222,11 +223,14 @@ async function requestCosts(folder: string, corpus: Corpus): Promise<number[]> {
     })
     try {
       const costs: number[] = []
+      const target = { proxyPort, originPort, hosts: ['127.0.0.1'], logins: [] }
+      const load = await openGets(target, REQUEST_CLIENTS)
       for (let round = -1; round < REQUEST_ROUNDS; round++) {
         const beganUs = cpuUs(program)
-        const done = await forwardedGets({ proxyPort, originPort }, REQUESTS_MS)
+        const done = await load.run(REQUESTS_MS)
         if (round >= 0) costs.push((cpuUs(program) - beganUs) / done)
       }
+      load.close()
       return costs
     } finally {
       await program.stop()

@@ -18,6 +18,16 @@ import type { Plot } from './plot.ts'
 export interface BenchOptions {
   /** True in the tests: little input, one round, all assertions. */
   readonly small: boolean
+  /** Parts of it alone, by the names that the bench gives them; it says which there are. */
+  readonly only?: readonly string[]
+  /** Else as many as the bench finds enough. */
+  readonly rounds?: number
+  /** Of each round, where it is the bench that says how long one takes. */
+  readonly seconds?: number
+  /** In the long list. */
+  readonly domains?: number
+  /** Of the whole, where a bench may last as long as one likes. */
+  readonly minutes?: number
 }
 
 export interface Bench {

@@ -1,14 +1,31 @@
 /**
- * Owns: what a forwarded request and a tunnel cost, beside a proxy as Node programs are usually written.
+ * Owns: the bench of the data plane against Squid doing the same job, and http-proxy-3 doing less.
  * Never: measures the load: that runs on another core.
+ *
+ *   npm run bench proxy -- --only get,connect --rounds 3 --seconds 1 --domains 100000
+ *
+ * measures the two costs that are tuned most, within half a minute: the whole list takes Squid one
+ * to load. The rows: get, connect, tunnel, memory, latency, clients, threads.
  */
-import { mkdtempSync, rmSync } from 'node:fs'
+import assert from 'node:assert/strict'
+import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { type BenchOptions, type BenchResult, type Comparison, compare } from './measure.ts'
-import { connects, forwardedGets, type Target } from './stand/load.ts'
+import type { BenchOptions, BenchResult } from './measure.ts'
+import { type Kept, tableOfPromises } from './promises.ts'
 import {
-  cpuUs,
+  connectGetClose,
+  type Found,
+  forwardedGet,
+  moreClients,
+  moreThreads,
+  type Row,
+  type Stand,
+  throughTunnel,
+} from './proxy-rows.ts'
+import { addedLatency, idleTunnels } from './proxy-standing.ts'
+import { type Job, writeJob } from './stand/job.ts'
+import {
   LOAD_CORE,
   MEASURED_CORE,
   type Program,
@@ -16,99 +33,89 @@ import {
   pinSelf,
   startProgram,
 } from './stand/processes.ts'
-import { shippedLists, startSluss } from './stand/sluss.ts'
+import { type RivalName, type RivalOptions, startRival } from './stand/rivals.ts'
+import { hasSquid } from './stand/squid.ts'
 
 export const question =
-  'What does a forwarded GET (1 KiB, keep-alive) and a CONNECT + GET + close cost through the whole of ' +
-  'Sluss (classified, decided, recorded in SQLite), against http-proxy-3, which only forwards?'
+  'What does Sluss cost, beside Squid that does the same job (a list of five million domains, ' +
+  'sign-in, quota, a log of every request) and http-proxy-3 that only forwards?'
 
-interface Peer {
-  readonly name: string
-  readonly program: Program
-  readonly target: Target
+const DOMAINS = 5_000_000
+const DOMAINS_SHORT = 2_000
+const ROWS: Readonly<Record<string, Row>> = {
+  get: forwardedGet,
+  connect: connectGetClose,
+  tunnel: throughTunnel,
+  memory: idleTunnels,
+  latency: addedLatency,
+  clients: moreClients,
+  threads: moreThreads,
 }
 
-/** Loads a proxy for so long; gives how many exchanges were done. */
-type Load = (target: Target, durationMs: number) => Promise<number>
-
-export async function run({ small }: BenchOptions): Promise<BenchResult> {
+export async function run(options: BenchOptions): Promise<BenchResult> {
+  const { small, only = Object.keys(ROWS) } = options
+  const unknown = only.filter((name) => ROWS[name] === undefined)
+  assert(unknown.length === 0, `no row is called ${unknown}; there are: ${Object.keys(ROWS)}`)
   const folder = mkdtempSync(join(tmpdir(), 'sluss-bench-'))
+  // Squid, started by root, makes itself another user.
+  chmodSync(folder, 0o755)
   const programs: Program[] = []
-  const start = async (core: number, file: string) => {
-    const program = await startProgram(core, pathOf(file), [])
-    programs.push(program)
-    return program
-  }
   try {
     if (!small) pinSelf()
-    const origin = await start(LOAD_CORE, 'bench/stand/origin.ts')
-    const originPort = Number(origin.ready.split(' ')[1])
-    const baseline = await start(MEASURED_CORE, 'bench/stand/http-proxy.ts')
-    const lists = shippedLists()
-    const sluss = await startSluss({ folder, cores: MEASURED_CORE, originPort, lists })
-    programs.push(sluss.program)
-    const baselinePort = Number(baseline.ready.split(' ')[1])
-    const peers: Peer[] = [
-      {
-        name: 'http-proxy-3',
-        program: baseline,
-        target: { proxyPort: baselinePort, originPort },
-      },
-      {
-        name: 'Sluss',
-        program: sluss.program,
-        target: { proxyPort: sluss.proxyPort, originPort },
-      },
-    ]
-    const comparisons = [
-      ...(await measure('forwarded GET', 'GETs', peers, forwardedGets, small)),
-      ...(await measure('CONNECT', 'CONNECTs', peers, connects, small)),
-    ]
-    const notes = [
-      `Each proxy on core ${MEASURED_CORE}, one proxy thread; load and origin on core ${LOAD_CORE}.`,
-      'CPU is of the whole process, from /proc: proxy thread, main and writer. Not the kernel work that',
-      'loopback does in interrupts. http-proxy-3 neither classifies nor records.',
-    ]
-    return { comparisons, facts: [], notes: [notes.join(' ')] }
+    const origin = await startProgram(LOAD_CORE, pathOf('bench/stand/origin.ts'), [])
+    programs.push(origin)
+    const stand = await standFor(options, folder, origin)
+    programs.push(...stand.rivals.map(({ program }) => program))
+    const found: Found[] = []
+    for (const name of only) found.push(await ROWS[name]!(stand))
+    return resultOf(found, options)
   } finally {
     await Promise.all(programs.map((program) => program.stop()))
     rmSync(folder, { recursive: true, force: true })
   }
 }
 
-/** Each round gives two figures: the CPU it took, and the rate; they are compared side by side. */
-async function measure(
-  title: string,
-  plural: string,
-  peers: readonly Peer[],
-  load: Load,
-  small: boolean,
-): Promise<Comparison[]> {
-  const durationMs = small ? 200 : 3_000
-  const rates = new Map<string, number[]>(peers.map(({ name }) => [name, []]))
-  const options = { rounds: small ? 1 : 5, warmUpRounds: small ? 0 : 1 }
-  const cpu = await compare({
-    ...options,
-    title: `CPU of a ${title}`,
-    unit: 'µs of CPU',
-    better: 'lower',
-    contenders: peers.map(({ name, program, target }) => ({
-      name,
-      round: async () => {
-        const [beganUs, beganMs] = [cpuUs(program), performance.now()]
-        const done = await load(target, durationMs)
-        rates.get(name)!.push((done * 1_000) / (performance.now() - beganMs))
-        // Under the resolution of /proc only in a small run, which is not for measuring.
-        return Math.max(1, cpuUs(program) - beganUs) / done
-      },
-    })),
-  })
-  const rate = await compare({
-    ...options,
-    title: `${plural} a second`,
-    unit: `${plural}/s`,
-    better: 'higher',
-    contenders: peers.map(({ name }) => ({ name, round: () => rates.get(name)!.shift()! })),
-  })
-  return [cpu, rate]
+function resultOf(found: readonly Found[], options: BenchOptions): BenchResult {
+  const kept = found.flatMap(({ kept }) => kept).filter((one): one is Kept => one !== null)
+  return {
+    comparisons: found.flatMap(({ comparisons }) => comparisons),
+    tables: kept.length === 0 ? [] : [tableOfPromises(kept)],
+    facts: found.flatMap(({ facts = [] }) => facts),
+    notes: [...notesOf(options), ...found.flatMap(({ notes = [] }) => notes)],
+  }
+}
+
+function notesOf({ small, domains = small ? DOMAINS_SHORT : DOMAINS }: BenchOptions): string[] {
+  return [
+    `Each proxy on core ${MEASURED_CORE}, ours with one proxy thread; load and origin on core ${LOAD_CORE}. CPU is of the whole process by /proc, all threads, and of what it has started: our writer and main thread, Squid's helpers and log daemon.`,
+    `Sluss and Squid refuse the same ${domains.toLocaleString('en')} generated domains, know 16 users by Basic (remembered once verified), meter the 16 sites that are asked for, and log every request; each is asked for proof before it is measured. http-proxy-3 does nothing of that.`,
+    'Every answer must be 200 with the length it should have. Requests have the fields that curl sends.',
+    ...(hasSquid()
+      ? []
+      : ['Squid is not installed here, and not compared: Debian has it as squid-openssl.']),
+  ]
+}
+
+/** All that stands for the whole bench; Squid takes most of a minute with the long list. */
+async function standFor(options: BenchOptions, folder: string, origin: Program): Promise<Stand> {
+  const originPort = Number(origin.ready.split(' ')[1])
+  const { small, domains = small ? DOMAINS_SHORT : DOMAINS } = options
+  const shortJob = await writeJob(join(folder, 'short'), DOMAINS_SHORT)
+  const job = small ? shortJob : await writeJob(join(folder, 'job'), domains)
+  let starts = 0
+  const start = async (name: RivalName, on: Job, more: Partial<RivalOptions> = {}) => {
+    const own = join(folder, `${name}-${starts++}`)
+    mkdirSync(own)
+    return await startRival(name, { ...more, job: on, originPort, folder: own })
+  }
+  const names: RivalName[] = ['Sluss', 'http-proxy-3']
+  if (hasSquid()) names.unshift('Squid')
+  const rivals = await Promise.all(names.map((name) => start(name, job)))
+  const fresh: Stand['fresh'] = async (name, more) => {
+    if (!small) return await start(name, shortJob, more)
+    // A start takes longer than all else that a small run does.
+    const standing = rivals.find((rival) => rival.name === name)!
+    return { ...standing, program: { ...standing.program, stop: async () => {} } }
+  }
+  return { options, origin, originPort, rivals, shortJob, fresh }
 }

@@ -8,7 +8,7 @@
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg } from 'node:os'
 import { parseArgs } from 'node:util'
-import type { Bench, BenchResult } from './measure.ts'
+import type { Bench, BenchOptions, BenchResult } from './measure.ts'
 import { svgOf } from './plot.ts'
 import { markdownOf, plotFile, type Report } from './report.ts'
 
@@ -36,17 +36,17 @@ function machine() {
   }
 }
 
-async function runAndKeep(name: string, small: boolean): Promise<void> {
+async function runAndKeep(name: string, options: BenchOptions): Promise<void> {
   const { question, run } = await loadBench(name)
   // Before the bench pins this process to a core.
   const found = machine()
   const loadBefore = loadavg()[0]!
   const date = new Date().toISOString().slice(0, 10)
-  const result: BenchResult = await run({ small })
+  const result: BenchResult = await run(options)
   const report: Report = { name, question, date, machine: found, loadBefore, result }
   const markdown = markdownOf(report)
   process.stdout.write(`${markdown}\n`)
-  if (small) return
+  if (isPart(options)) return
   mkdirSync(RESULTS, { recursive: true })
   writeFileSync(new URL(`${name}.json`, RESULTS), `${JSON.stringify(report, null, 2)}\n`)
   writeFileSync(new URL(`${name}.md`, RESULTS), markdown)
@@ -55,9 +55,41 @@ async function runAndKeep(name: string, small: boolean): Promise<void> {
   }
 }
 
+/** A whole run is kept; one of parts, or with other numbers, is for whoever started it. */
+function isPart({ small, minutes: _, ...others }: BenchOptions): boolean {
+  return small || Object.keys(others).length > 0
+}
+
+/** Throws, with a message for people, where a number is none. */
+function optionsOf({ small, only, ...numbers }: Values): BenchOptions {
+  const given = Object.entries(numbers).map(([name, text]) => {
+    const value = Number(text)
+    if (!(value > 0)) throw new RangeError(`--${name} takes a number above 0, not ${text}`)
+    return [name, value] as const
+  })
+  const parts = only === undefined ? {} : { only: only.split(',') }
+  return { small, ...parts, ...Object.fromEntries(given) }
+}
+
+interface Values {
+  readonly small: boolean
+  readonly only?: string
+  readonly rounds?: string
+  readonly seconds?: string
+  readonly domains?: string
+  readonly minutes?: string
+}
+
 async function main(): Promise<void> {
   const { values, positionals } = parseArgs({
-    options: { small: { type: 'boolean', default: false } },
+    options: {
+      small: { type: 'boolean', default: false },
+      only: { type: 'string' },
+      rounds: { type: 'string' },
+      seconds: { type: 'string' },
+      domains: { type: 'string' },
+      minutes: { type: 'string' },
+    },
     allowPositionals: true,
   })
   const known = benchNames()
@@ -69,8 +101,9 @@ async function main(): Promise<void> {
     process.exitCode = 2
     return
   }
+  const options = optionsOf(values)
   for (const name of positionals.length > 0 ? positionals : known) {
-    await runAndKeep(name, values.small)
+    await runAndKeep(name, options)
   }
 }
 

@@ -42,7 +42,10 @@ const HOSTS = 50_000
 const DATE = '2026-11-21'
 const START_MS = Date.parse(`${DATE}T08:00:00+01:00`)
 
-/** Records as an office makes them: many tunnels, most allowed, half of them recorded twice. */
+/**
+ * Records as an office makes them: many tunnels, most allowed, half of them recorded twice; one tunnel in a
+ * hundred is for another name than that of its CONNECT.
+ */
 function makeBatches(count: number): RecordBatch[] {
   const random = randomOf(17)
   const host = zipfOf(random, HOSTS)
@@ -51,6 +54,9 @@ function makeBatches(count: number): RecordBatch[] {
     const site = host()
     const kind = below(random, 4)
     const refused = site % 40 === 0
+    const tunnel = site % 10 !== 0
+    const odd = tunnel && i % 100 === 0
+    const name = `www.site${site}.example.se`
     return {
       event: kind === 0 ? 'opened' : kind === 1 ? 'closed' : 'whole',
       flow: i - below(random, 50),
@@ -59,9 +65,9 @@ function makeBatches(count: number): RecordBatch[] {
       user: `fornamn.efternamn${user}`,
       identity: 'user',
       address: `10.1.${user >> 8}.${user & 255}`,
-      method: site % 10 === 0 ? 'GET' : 'CONNECT',
-      host: `www.site${site}.example.se`,
-      port: site % 10 === 0 ? 80 : 443,
+      method: tunnel ? 'CONNECT' : 'GET',
+      host: name,
+      port: tunnel ? 443 : 80,
       path: '',
       categories: refused ? 'gambling' : '',
       platforms: '',
@@ -74,8 +80,8 @@ function makeBatches(count: number): RecordBatch[] {
       durationMs: below(random, 60_000),
       status: refused ? 403 : 200,
       ending: refused ? 'refused' : 'complete',
-      hello: 'matched',
-      serverName: '',
+      hello: odd ? 'mismatch' : tunnel ? 'matched' : '',
+      serverName: odd ? `cdn${site}.example.se` : tunnel ? name : '',
       count: 1,
     }
   })
@@ -176,8 +182,9 @@ function look(path: string): Pick<Measured, 'bytes' | 'kept'> {
   const database = new Database(path, { readonly: true })
   const sums = database
     .prepare(
-      `SELECT verdict, host, count(*), sum(bytes_down), sum(epoch_ms), sum(duration_ms)
-       FROM traffic GROUP BY verdict, host ORDER BY verdict, host`,
+      `SELECT verdict, host, server_name, hello, count(*), sum(bytes_down), sum(epoch_ms),
+         sum(duration_ms)
+       FROM traffic GROUP BY 1, 2, 3, 4 ORDER BY 1, 2, 3, 4`,
     )
     .raw()
     .all()
@@ -192,7 +199,7 @@ const PLAIN = `
 CREATE TABLE traffic (epoch_ms INTEGER, zone TEXT, user TEXT, identity TEXT, address TEXT, method TEXT,
   host TEXT, port INTEGER, path TEXT, categories TEXT, platforms TEXT, verdict TEXT, reason TEXT,
   rule TEXT, decision TEXT, bytes_up INTEGER, bytes_down INTEGER, duration_ms INTEGER, status INTEGER,
-  event TEXT, ending TEXT, flow INTEGER, count INTEGER);
+  event TEXT, ending TEXT, flow INTEGER, count INTEGER, hello TEXT, server_name TEXT);
 CREATE INDEX traffic_user ON traffic (user, epoch_ms);
 CREATE INDEX traffic_host ON traffic (host, epoch_ms);`
 
@@ -203,13 +210,14 @@ function servePlain(path: string): void {
   database.pragma('synchronous = NORMAL')
   database.pragma('wal_autocheckpoint = 4096')
   database.exec(PLAIN)
-  const insert = database.prepare(`INSERT INTO traffic VALUES (${Array(23).fill('?').join(', ')})`)
+  const insert = database.prepare(`INSERT INTO traffic VALUES (${Array(25).fill('?').join(', ')})`)
   const keep = database.transaction((records: readonly TrafficRecord[]) => {
     for (const r of records) {
       insert.run(
         ...[r.timeMs, r.zone, r.user, r.identity, r.address, r.method, r.host, r.port, r.path],
         ...[r.categories, r.platforms, r.verdict, r.reason, r.rule, r.decision, r.bytesUp],
         ...[r.bytesDown, r.durationMs, r.status, r.event, r.ending, r.flow, r.count],
+        ...[r.hello, r.serverName],
       )
     }
   })

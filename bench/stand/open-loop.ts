@@ -10,6 +10,7 @@ import { once } from 'node:events'
 import { readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { connect, type Socket } from 'node:net'
 import { isMainThread, parentPort, Worker, workerData } from 'node:worker_threads'
+import { authorityOf, requestHead } from './load.ts'
 import { type Cores, pathOf } from './processes.ts'
 
 export interface OpenLoopOptions {
@@ -18,6 +19,8 @@ export interface OpenLoopOptions {
   readonly perSecond: number
   /** Asked for in turn. */
   readonly hosts: readonly string[]
+  /** Values of Proxy-Authorization, in turn as well; default: nobody signs in. */
+  readonly logins?: readonly string[]
   readonly connections: number
   /** After so many it ends by itself. */
   readonly requestsMax: number
@@ -181,10 +184,10 @@ class Connection {
 }
 
 async function generate(options: OpenLoopOptions): Promise<void> {
-  const { hosts, originPort, perSecond, requestsMax } = options
-  const questions = hosts.map((host) => {
-    const authority = `${host}:${originPort}`
-    return Buffer.from(`GET http://${authority}/ HTTP/1.1\r\nHost: ${authority}\r\n\r\n`)
+  const { hosts, logins = [], perSecond, requestsMax } = options
+  const target = { ...options, logins }
+  const questions = hosts.map((_, i) => {
+    return requestHead(target, i, `GET http://${authorityOf(target, i)}/`)
   })
   const rows = new Float64Array(requestsMax * FIELDS)
   const idle: Connection[] = []
@@ -229,6 +232,7 @@ async function generate(options: OpenLoopOptions): Promise<void> {
     }
     sendDue()
   })
+  await once(pacer, 'message')
   process.send?.('ready')
   await once(process, 'message')
   ending = true

@@ -2,8 +2,9 @@
  * Owns: the processes of a bench of the whole proxy: each pinned to a core, its CPU time read from outside.
  * Never: measures itself; load and origins run on another core than what is measured.
  */
+import assert from 'node:assert/strict'
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process'
-import { readFileSync } from 'node:fs'
+import { readdirSync, readFileSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 
@@ -61,12 +62,69 @@ export function pinSelf(): void {
   })
 }
 
-/** CPU time of a process so far, all of its threads, user and system, in microseconds. */
+/**
+ * CPU time so far of a process, all of its threads, and of all it has started, user and system, in
+ * microseconds.
+ */
 export function cpuUs({ process: { pid } }: Program): number {
-  const stat = readFileSync(`/proc/${pid}/stat`, 'utf8')
-  // After the name, which may hold anything, in brackets: field 3 is the state, 14 and 15 the times.
-  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ')
-  return (Number(fields[11]) + Number(fields[12])) * TICK_MS * 1_000
+  const times = timesOfAll()
+  let ticks = 0
+  const add = (id: number) => {
+    const own = times.get(id)
+    assert(own !== undefined, `process ${id} is gone`)
+    ticks += own.ticks
+    for (const [child, { parent }] of times) if (parent === id) add(child)
+  }
+  add(pid!)
+  return ticks * TICK_MS * 1_000
+}
+
+/** CPU time so far of each thread of a process, by its id, in ticks. */
+export function threadTicks({ process: { pid } }: Program): Map<number, number> {
+  const ticks = new Map<number, number>()
+  for (const name of readdirSync(`/proc/${pid}/task`)) {
+    const stat = statOf(`${pid}/task/${name}`)
+    if (stat === null) continue
+    const fields = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number)
+    ticks.set(Number(name), fields[11]! + fields[12]!)
+  }
+  return ticks
+}
+
+interface Times {
+  readonly parent: number
+  /** Its own, and of children that have ended. */
+  readonly ticks: number
+}
+
+function timesOfAll(): Map<number, Times> {
+  const times = new Map<number, Times>()
+  for (const name of readdirSync('/proc')) {
+    const id = Number(name)
+    const stat = Number.isInteger(id) ? statOf(id) : null
+    if (stat === null) continue
+    // After the name, which may hold anything, in brackets: field 3 is the state, 4 the parent,
+    // 14 to 17 the times.
+    const fields = stat
+      .slice(stat.lastIndexOf(')') + 2)
+      .split(' ')
+      .map(Number)
+    const ticks = fields[11]! + fields[12]! + fields[13]! + fields[14]!
+    times.set(id, { parent: fields[1]!, ticks })
+  }
+  return times
+}
+
+/** Null: it has ended meanwhile. */
+function statOf(pid: number | string): string | null {
+  try {
+    return readFileSync(`/proc/${pid}/stat`, 'utf8')
+  } catch {
+    return null
+  }
 }
 
 /** Resident memory of a process: now, and the most there was. */

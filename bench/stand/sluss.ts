@@ -1,10 +1,12 @@
 /**
- * Owns: a Sluss for a bench, as a process: given lists, one proxy thread, loopback allowed.
+ * Owns: a Sluss for a bench, as a process: given lists, one proxy thread or more, loopback allowed.
  * Never: measures.
  */
 import { mkdirSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { type Cores, type Program, pathOf, startProgram } from './processes.ts'
+
+const MINUTES_OF_DAY = 1_440
 
 export interface SlussOptions {
   /** For its settings and state; what lies there from an earlier start is used. */
@@ -15,6 +17,16 @@ export interface SlussOptions {
   readonly lists: readonly string[]
   /** Names that are found at 127.0.0.1. */
   readonly hosts?: readonly string[]
+  /** Who signs in; without it each address is a user. */
+  readonly users?: string
+  /** Sites that cost minutes, of which there are as many as a day has; default: those shipped, 60. */
+  readonly platforms?: string
+  /** Proxy threads; default 1. */
+  readonly threads?: number
+  /** Users stand in the log by name; default: under a pseudonym, as shipped. */
+  readonly named?: boolean
+  /** By their names in the settings; default: as shipped. */
+  readonly limits?: Readonly<Record<string, number | string>>
 }
 
 export interface Sluss {
@@ -42,21 +54,28 @@ export function shippedLists(): string[] {
   return ['porn', 'racism', 'gambling', 'evasion'].map((name) => pathOf(`config/lists/${name}.txt`))
 }
 
-function settingsOf({ originPort, lists, hosts = [] }: SlussOptions): string {
+function settingsOf(options: SlussOptions): string {
+  const { originPort, lists, hosts = [], users, platforms, threads = 1, limits = {} } = options
   const blocked = lists.map((file, i) => {
     return `  blocked-${i}: { action: block, lists: [${JSON.stringify(file)}] }\n`
   })
   const fixed = hosts.map((host) => `    ${host}: 127.0.0.1\n`)
+  const bounds = Object.entries(limits).map(([name, value]) => `  ${name}: ${value}\n`)
+  const identify = users === undefined ? 'address' : 'basic'
+  const minutes = platforms === undefined ? 60 : MINUTES_OF_DAY
+  const log = options.named === true ? 'log: { identities: name }\n' : ''
   return `version: 1
 state: state
 listen: { proxy: 127.0.0.1:0 }
-threads: 1
-zones: [{ name: local, networks: [127.0.0.0/8], identify: address }]
-categories:
-${blocked.join('')}  social: { action: quota, minutes: 60, platforms: all }
-platforms: ${JSON.stringify(pathOf('config/platforms.yaml'))}
+threads: ${threads}
+zones: [{ name: local, networks: [127.0.0.0/8], identify: ${identify} }]
+${users === undefined ? '' : `identity: { basic: { users: ${JSON.stringify(users)} } }\n`}categories:
+${blocked.join('')}  social: { action: quota, minutes: ${minutes}, platforms: all }
+platforms: ${JSON.stringify(platforms ?? pathOf('config/platforms.yaml'))}
 neverBlock: ${JSON.stringify(pathOf('config/lists/never-block.txt'))}
 ports: { connect: [${originPort}], http: [${originPort}] }
 addresses: { allow: [127.0.0.0/8] }
-${fixed.length === 0 ? '' : `dns:\n  hosts:\n${fixed.join('')}`}`
+${log}${bounds.length === 0 ? '' : `limits:\n${bounds.join('')}`}${
+  fixed.length === 0 ? '' : `dns:\n  hosts:\n${fixed.join('')}`
+}`
 }

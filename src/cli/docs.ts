@@ -6,6 +6,7 @@ import { readFileSync, writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { reasonsDocument, settingsDocument } from '../settings/document.ts'
 import { editorSchema } from '../settings/outline.ts'
+import { limitsDocument } from './limits-document.ts'
 
 const home = join(import.meta.dirname, '../..')
 
@@ -14,6 +15,7 @@ export function generatedFiles(): { path: string; content: string }[] {
   return [
     { path: 'docs/settings.md', content: settingsDocument() },
     { path: 'docs/reasons.md', content: reasonsDocument() },
+    { path: 'docs/limits.md', content: limitsDocument() },
     { path: 'config/sluss.schema.json', content: `${JSON.stringify(editorSchema(), null, 2)}\n` },
   ]
 }

@@ -15,6 +15,8 @@ import {
   forbiddenWhy,
   formatAddress,
   formatTime,
+  type HelloJudgement,
+  type Host,
   type Identified,
   noLabels,
   type Policy,
@@ -39,12 +41,14 @@ import {
   table,
 } from './context.ts'
 import { callService } from './control.ts'
+import { helloHead, helloJson, helloRows, judgeAsked } from './explain-hello.ts'
 import { imageInForce, placeText } from './lists-text.ts'
 
 interface ExplainOptions {
   readonly user?: string
   readonly address?: string
   readonly at?: string
+  readonly serverName?: string
 }
 
 export function register(program: Command): void {
@@ -54,6 +58,7 @@ export function register(program: Command): void {
     .argument('<host>', 'a host, host:port, or an address as the browser shows it')
     .option('--user <name>', 'as this user')
     .option('--address <ip>', 'from this address')
+    .option('--server-name <name>', `of a tunnel: with this name in its TLS hello; '' for none`)
     .option('--at <time>', 'at this time: 2026-03-14, 2026-03-14 10:00, or RFC 3339')
     .action((host: string, options: ExplainOptions, command: Command) =>
       explainHost(host, options, command),
@@ -82,17 +87,33 @@ async function explainHost(text: string, options: ExplainOptions, command: Comma
   const known = { nowMs: atMs, fault: null, carriage: asked.carriage, port: asked.port }
   const person = { zone: asker.zone, identified: asker.identified }
   const facts: Facts = { ...known, ...person, host: asked.name.host, labels, ...NO_MINUTES }
-  const minutes = await minutesOf(facts, policy, configuration, options.at !== undefined)
+  const dated = options.at !== undefined
+  const minutes = await minutesOf(facts, policy, configuration, dated)
   const whole = { ...facts, ...minutes }
   const account = explain(policy, whole)
   const locations = locate(buffer, asked.name.host)
-  const closed = account.verdict.action === 'allow' ? closedWhy(asked, configuration, policy) : null
+  const allowed = account.verdict.action === 'allow'
+  const closed = allowed ? closedWhy(asked, configuration, policy) : null
+  const { serverName } = options
+  if (serverName !== undefined && asked.carriage !== 'connect') {
+    fail('only a tunnel has a server name', 'ask about the host, or its https:// URL')
+  }
+  let hello: HelloJudgement | null = null
+  if (serverName !== undefined && allowed && closed === null) {
+    const { verdict } = account
+    const gather = async (host: Host): Promise<Facts> => {
+      const named = { ...facts, host, labels: noLabels() }
+      new Lookup(buffer).match(host, named.labels)
+      return { ...named, ...(await minutesOf(named, policy, configuration, dated)) }
+    }
+    hello = await judgeAsked({ policy, facts: whole, verdict, serverName, gather })
+  }
   if (globalOptions(command).json) {
-    printJson({ ...jsonOf(text, whole, account, locations, asker), closed })
+    const answer = jsonOf(text, whole, account, locations, asker)
+    printJson({ ...answer, closed, hello: hello && helloJson(hello) })
     return
   }
-  const dated = options.at !== undefined
-  print(textOf(text, whole, account, locations, { asker, policy, dated, closed }))
+  print(textOf(text, whole, account, locations, { asker, policy, dated, closed, hello }))
 }
 
 /**
@@ -234,6 +255,8 @@ interface Surroundings {
   readonly dated: boolean
   /** Why the address guard refuses what the rules allow, or null. */
   readonly closed: string | null
+  /** On the server name that was asked about, or null. */
+  readonly hello: HelloJudgement | null
 }
 
 function textOf(
@@ -241,20 +264,23 @@ function textOf(
   facts: Facts,
   { verdict, rules }: Explanation,
   locations: readonly Location[],
-  { asker, policy, dated, closed }: Surroundings,
+  { asker, policy, dated, closed, hello }: Surroundings,
 ): string {
   const { identified, zone, host, port, carriage, nowMs } = facts
   const entry = reasonEntry(verdict.reason)
   const who = identified.known ? identified.identity : null
   const lists = distinct(locations).map(placeText)
   const category = quotaCategoryOf(policy, facts.labels)
+  const ended = hello?.verdict ?? null
   const head = [
-    closed === null
-      ? [
-          `${verdict.action.toUpperCase()}: ${entry.en.title}`,
-          `${verdict.reason}, by ${verdict.rule}`,
-        ]
-      : [`REFUSE: ${reasonEntry(CLOSED).en.title}`, `${CLOSED}, though the rules allow it`],
+    ended !== null
+      ? helloHead(ended)
+      : closed !== null
+        ? [`REFUSE: ${reasonEntry(CLOSED).en.title}`, `${CLOSED}, though the rules allow it`]
+        : [
+            `${verdict.action.toUpperCase()}: ${entry.en.title}`,
+            `${verdict.reason}, by ${verdict.rule}`,
+          ],
   ]
   const about = [
     ['host', host === text ? host : `${host} (from ${text})`],
@@ -272,6 +298,7 @@ function textOf(
     about.push(['minutes', `${used}, of ${category.minutes + minutesGiven} a day`])
   }
   if (closed !== null) about.push(['dial', closed])
+  if (hello !== null) about.push(...helloRows(hello))
   const { status } = closed === null ? entry : reasonEntry(CLOSED)
   if (status !== 0) about.push(['the client sees', `status ${status}`])
   const says = rules.map((rule) => [

@@ -11,6 +11,8 @@ import {
   dayNumber,
   dayStartMs,
   formatTime,
+  HELLO_OUTCOMES,
+  type HelloOutcome,
   parseAddress,
   parseHost,
   parseTime,
@@ -39,6 +41,7 @@ const PAGE_ROWS = 1_000
 const CHUNK_CHARACTERS = 65_536
 const FORMATS = ['table', 'csv', 'json'] as const
 type Format = (typeof FORMATS)[number]
+const HELLOS = HELLO_OUTCOMES.filter((outcome) => outcome !== '')
 
 interface SearchFlags {
   readonly user?: string
@@ -48,6 +51,8 @@ interface SearchFlags {
   readonly category?: string
   readonly verdict?: string
   readonly reason?: string
+  readonly hello?: string
+  readonly serverName?: string
   readonly from?: string
   readonly to?: string
   readonly limit: string
@@ -68,6 +73,7 @@ exact.
 Examples:
   sluss log search --user anna.andersson --from 2026-11-20
   sluss log search --host facebook.com --verdict spent --format csv > spent.csv
+  sluss log search --hello mismatch --from 2026-11-20
 `
 
 /** Adds `log` and its subcommands to the program. */
@@ -83,6 +89,8 @@ export function register(program: Command): void {
     .option('--category <name>', 'the kind of site')
     .option('--verdict <verdict>', ACTIONS.join(', '))
     .option('--reason <code>', 'why; see docs/reasons.md')
+    .option('--hello <outcome>', `of tunnels, what their first bytes said: ${HELLOS.join(', ')}`)
+    .option('--server-name <host>', 'of tunnels, the TLS server name; its subdomains match too')
     .option('--from <time>', 'not before this')
     .option('--to <time>', 'before this')
     .option('--limit <rows>', 'at most so many, the newest', String(LIMIT_DEFAULT))
@@ -224,7 +232,7 @@ function readQuery(flags: SearchFlags, settings: Settings): SearchQuery {
   return {
     ...(user === undefined ? {} : { user }),
     ...(address === undefined ? {} : { address }),
-    ...(flags.host === undefined ? {} : { host: readHost(flags.host) }),
+    ...(flags.host === undefined ? {} : { host: readHost('--host', flags.host) }),
     ...(zone === undefined ? {} : { zone }),
     ...(category === undefined ? {} : { category }),
     ...(flags.verdict === undefined
@@ -233,6 +241,12 @@ function readQuery(flags: SearchFlags, settings: Settings): SearchQuery {
     ...(flags.reason === undefined
       ? {}
       : { reason: oneOf('--reason', flags.reason, Object.keys(REASONS)) }),
+    ...(flags.hello === undefined
+      ? {}
+      : { hello: oneOf<HelloOutcome>('--hello', flags.hello, HELLOS) }),
+    ...(flags.serverName === undefined
+      ? {}
+      : { serverName: readHost('--server-name', flags.serverName) }),
     ...(fromMs === undefined ? {} : { fromMs }),
     ...(toMs === undefined ? {} : { toMs }),
   }
@@ -251,10 +265,13 @@ function unknown(kind: string, name: string, names: readonly string[]): void {
   )
 }
 
-function readHost(text: string): string {
+function readHost(flag: string, text: string): string {
   const parsed = parseHost(text)
   if (typeof parsed !== 'string') return parsed.host
-  return fail(`--host ${JSON.stringify(text)} is not a host (${parsed})`, 'Write it as example.se.')
+  return fail(
+    `${flag} ${JSON.stringify(text)} is not a host (${parsed})`,
+    'Write it as example.se.',
+  )
 }
 
 function readLimit(text: string): number {

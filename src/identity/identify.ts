@@ -2,6 +2,7 @@
  * Owns: who sends a request, by the schemes of its zone, and what a challenge asks for.
  * Never: decides what follows from it, or lets a wrong password count as none.
  */
+import type { Address } from '../policy/address.ts'
 import type { Identified } from '../policy/decide.ts'
 import type { Zone } from '../policy/policy.ts'
 import { isBasic } from './basic.ts'
@@ -10,14 +11,20 @@ import { UNAVAILABLE } from './verifier.ts'
 
 export interface Identifier {
   /**
-   * Who it is. `addressText` is the canonical form of the client's address, `proxyAuthorization` the
-   * field's value or null. A promise only where a password has to be hashed first.
+   * Who it is that asks from `from`; `proxyAuthorization` is the field's value or null. A promise only
+   * where a password has to be hashed first.
    */
   identify(
     zone: Zone | null,
-    addressText: string,
+    from: From,
     proxyAuthorization: string | null,
   ): Identified | Promise<Identified>
+}
+
+/** The client's address, and its canonical form. */
+export interface From {
+  readonly address: Address
+  readonly addressText: string
 }
 
 const MISSING: Identified = { known: false, reason: 'credentials-missing' }
@@ -30,7 +37,7 @@ const MISSING: Identified = { known: false, reason: 'credentials-missing' }
 export function createIdentifier(options: { verifier: BasicVerifier | null }): Identifier {
   const { verifier } = options
   return {
-    identify(zone, addressText, proxyAuthorization) {
+    identify(zone, { address, addressText }, proxyAuthorization) {
       // Whatever we say, the zone rule speaks first.
       if (zone === null) return MISSING
       for (const scheme of zone.identify) {
@@ -41,7 +48,7 @@ export function createIdentifier(options: { verifier: BasicVerifier | null }): I
             return known('network', zone.name)
           case 'basic':
             if (proxyAuthorization === null || !isBasic(proxyAuthorization)) continue
-            return verifier?.verify(proxyAuthorization) ?? UNAVAILABLE
+            return verifier?.verify(proxyAuthorization, address) ?? UNAVAILABLE
         }
       }
       return MISSING

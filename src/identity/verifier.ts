@@ -1,31 +1,41 @@
 /**
  * Owns: whether Basic credentials are right, at the price of one scrypt a person and thread, not one a request.
  * Never: keeps a password or its plain hash; what is remembered is known by a keyed hash of the whole field.
+ * Never hashes what an address guesses that has guessed wrong too often.
  */
-import { createHmac, randomBytes } from 'node:crypto'
+import { createHmac } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
+import type { Address } from '../policy/address.ts'
 import type { Identified } from '../policy/decide.ts'
 import type { UserName } from '../policy/user.ts'
 import type { Credentials } from './basic.ts'
 import { CREDENTIALS_LENGTH_MAX, parseBasic } from './basic.ts'
+import { type LoginGuard, openGuard } from './login-guard.ts'
 import type { Derive, ScryptHash } from './scrypt.ts'
 import { COST, decoyScrypt, deriveScrypt, matchesScrypt, parseScrypt } from './scrypt.ts'
+import { Turns } from './turns.ts'
 import type { Users } from './users-file.ts'
 
 /** Credentials remembered as right, per thread: more than the people of a large municipality at work. */
 export const VERIFIED_MAX = 20_000
 /** Forgotten when not used for this long. A changed or removed user is forgotten at once, by `replaceUsers`. */
 export const VERIFIED_IDLE_MS = 10 * 60_000
-/** Credentials remembered as wrong, and how long: a browser's tabs repeat a wrong password all at once. */
+/**
+ * Credentials remembered as wrong, and how long: a program with an old password repeats it all day, and is
+ * one failed login each time that it is forgotten. `replaceUsers` forgets all.
+ */
 export const FAILED_MAX = 10_000
-export const FAILED_MS = 5_000
+export const FAILED_MS = 10 * 60_000
 /** Hashes at a time: they share libuv's four threads with DNS and files of the whole process. */
 export const CONCURRENT_MAX = 2
 /** Hashes that may wait: some ten seconds of work; who comes after is told to come back. */
-export const QUEUE_MAX = 200
+export const QUEUE_MAX = 400
+/** Hashes that may wait for one address: a terminal server in the morning. */
+export const QUEUE_PER_SOURCE_MAX = 200
 
 export const WRONG: Identified = { known: false, reason: 'credentials-wrong' }
 export const UNAVAILABLE: Identified = { known: false, reason: 'credentials-unavailable' }
+export const BARRED: Identified = { known: false, reason: 'logins-of-address' }
 
 /** What has happened since the start, in credentials presented. */
 export interface VerifierCounts {
@@ -38,15 +48,20 @@ export interface VerifierCounts {
   wrong: number
   /** Not verified: the queue was full, or hashing failed. */
   unavailable: number
+  /** Not verified: too many wrong ones had come from there. */
+  barred: number
 }
 
 export interface VerifierOptions {
   readonly users: Users
+  /** Counts failed logins; default one that bars nobody. */
+  readonly guard?: LoginGuard
   /** Milliseconds that only grow; default `performance.now`. */
   readonly nowMs?: () => number
   readonly derive?: Derive
   readonly concurrentMax?: number
   readonly queueMax?: number
+  readonly queuePerSourceMax?: number
   /** Told of a hash that could not be computed; the user is told `credentials-unavailable`. */
   readonly onError?: (error: unknown) => void
 }
@@ -58,29 +73,44 @@ interface Verified {
   readonly identified: Identified
 }
 
+interface Attempt {
+  /** Digest of the field, in base64. */
+  readonly key: string
+  readonly source: number
+  readonly credentials: Credentials
+}
+
 export class BasicVerifier {
-  readonly counts: VerifierCounts = { cached: 0, shared: 0, right: 0, wrong: 0, unavailable: 0 }
+  readonly counts: VerifierCounts = {
+    cached: 0,
+    shared: 0,
+    right: 0,
+    wrong: 0,
+    unavailable: 0,
+    barred: 0,
+  }
 
   #users: Users
   #decoy: ScryptHash
   readonly #derive: Derive
   readonly #onError: (error: unknown) => void
-  readonly #key = randomBytes(32)
+  readonly #guard: LoginGuard
   readonly #verified: LRUCache<string, Verified>
   readonly #failed: LRUCache<string, true>
   readonly #pending = new Map<string, Promise<Identified>>()
-  readonly #concurrentMax: number
-  readonly #queueMax: number
-  readonly #queue: (() => void)[] = []
-  #running = 0
+  readonly #turns: Turns
 
   constructor(options: VerifierOptions) {
     this.#users = options.users
     this.#decoy = decoyOf(options.users)
     this.#derive = options.derive ?? deriveScrypt
     this.#onError = options.onError ?? (() => {})
-    this.#concurrentMax = options.concurrentMax ?? CONCURRENT_MAX
-    this.#queueMax = options.queueMax ?? QUEUE_MAX
+    this.#guard = options.guard ?? openGuard()
+    this.#turns = new Turns({
+      workingMax: options.concurrentMax ?? CONCURRENT_MAX,
+      waitingMax: options.queueMax ?? QUEUE_MAX,
+      waitingPerSourceMax: options.queuePerSourceMax ?? QUEUE_PER_SOURCE_MAX,
+    })
     // With a resolution of 0 the cache sets no timers of its own, and the clock is only the one given.
     const clock = {
       ttlResolution: 0,
@@ -95,28 +125,33 @@ export class BasicVerifier {
     this.#failed = new LRUCache({ ...clock, max: FAILED_MAX, ttl: FAILED_MS })
   }
 
-  /** Judges a Proxy-Authorization value of the Basic scheme. At once where the answer is remembered. */
-  verify(headerValue: string): Identified | Promise<Identified> {
+  /**
+   * Judges a Proxy-Authorization value of the Basic scheme that comes from `address`. At once where the
+   * answer is remembered, or nothing new is tried from there.
+   */
+  verify(headerValue: string, address: Address): Identified | Promise<Identified> {
     if (headerValue.length > CREDENTIALS_LENGTH_MAX) return WRONG
-    const key = createHmac('sha256', this.#key).update(headerValue).digest('base64')
+    const guard = this.#guard
+    const key = createHmac('sha256', guard.digestKey).update(headerValue).digest('base64')
     const remembered = this.#verified.get(key)?.identified ?? (this.#failed.has(key) ? WRONG : null)
     if (remembered !== null) {
       this.counts.cached++
       return remembered
     }
-    const pending = this.#pending.get(key)
+    const source = guard.sourceOf(address)
+    // Of another address the answer may be another: that one may be barred.
+    const sharedKey = `${key} ${source}`
+    const pending = this.#pending.get(sharedKey)
     if (pending !== undefined) {
       this.counts.shared++
       return pending
     }
     const credentials = parseBasic(headerValue)
     if (credentials === null) return WRONG
-    if (this.#running >= this.#concurrentMax && this.#queue.length >= this.#queueMax) {
-      this.counts.unavailable++
-      return UNAVAILABLE
-    }
-    const verification = this.#check(key, credentials).finally(() => this.#pending.delete(key))
-    this.#pending.set(key, verification)
+    const attempt: Attempt = { key, source, credentials }
+    if (this.#isBarred(attempt)) return BARRED
+    const verification = this.#check(attempt).finally(() => this.#pending.delete(sharedKey))
+    this.#pending.set(sharedKey, verification)
     return verification
   }
 
@@ -136,46 +171,51 @@ export class BasicVerifier {
     }
   }
 
-  async #check(key: string, { user, password }: Credentials): Promise<Identified> {
-    await this.#turn()
+  async #check(attempt: Attempt): Promise<Identified> {
+    if (!(await this.#turns.take(attempt.source))) {
+      this.counts.unavailable++
+      return UNAVAILABLE
+    }
     try {
-      for (;;) {
-        const hash = this.#users.get(user)?.hash
-        // The same work for a name that is not there: the time tells nobody who works here.
-        const kept = hash === undefined ? this.#decoy : parseScrypt(hash)!
-        const matches = await matchesScrypt(password, kept, this.#derive)
-        // The file was replaced while we hashed: judge by what holds now.
-        if (this.#users.get(user)?.hash !== hash) continue
-        if (hash === undefined || !matches) {
-          this.#failed.set(key, true)
-          this.counts.wrong++
-          return WRONG
-        }
-        const verified = this.#remember(user, hash)
-        this.#verified.set(key, verified)
-        this.counts.right++
-        return verified.identified
-      }
+      // Others from there may have failed while this one waited.
+      return this.#isBarred(attempt) ? BARRED : await this.#hash(attempt)
     } catch (error) {
       this.#onError(error)
       this.counts.unavailable++
       return UNAVAILABLE
     } finally {
-      this.#passTurn()
+      this.#turns.done()
     }
   }
 
-  /** Resolves when this verification may hash. */
-  async #turn(): Promise<void> {
-    if (this.#running < this.#concurrentMax) this.#running++
-    else await new Promise<void>((resolve) => this.#queue.push(resolve))
+  async #hash({ key, source, credentials: { user, password } }: Attempt): Promise<Identified> {
+    for (;;) {
+      const hash = this.#users.get(user)?.hash
+      // The same work for a name that is not there: the time tells nobody who works here.
+      const kept = hash === undefined ? this.#decoy : parseScrypt(hash)!
+      const matches = await matchesScrypt(password, kept, this.#derive)
+      // The file was replaced while we hashed: judge by what holds now.
+      if (this.#users.get(user)?.hash !== hash) continue
+      if (hash === undefined || !matches) {
+        this.#failed.set(key, true)
+        this.#guard.failed(source)
+        this.counts.wrong++
+        return WRONG
+      }
+      const verified = this.#remember(user, hash)
+      this.#verified.set(key, verified)
+      this.#guard.signedIn(Buffer.from(key, 'base64'))
+      this.counts.right++
+      return verified.identified
+    }
   }
 
-  /** The place goes straight to the next in the queue, so that nobody who comes now can take it. */
-  #passTurn(): void {
-    const next = this.#queue.shift()
-    if (next === undefined) this.#running--
-    else next()
+  /** Who has signed in on another thread, or long ago, does not guess. */
+  #isBarred({ key, source }: Attempt): boolean {
+    if (!this.#guard.isBarred(source)) return false
+    if (this.#guard.hasSignedIn(Buffer.from(key, 'base64'))) return false
+    this.counts.barred++
+    return true
   }
 
   #remember(user: UserName, hash: string): Verified {

@@ -1,5 +1,6 @@
 /**
- * Owns: the address that the bytes of an IP literal mean, read without leaving anything behind.
+ * Owns: the address that the bytes of an IP literal mean, and the bytes of an IPv4 address, without leaving
+ * anything behind.
  * Never: judges other spellings than the normal one; policy/host.ts makes it.
  */
 import { COLON, DIGIT_0, DOT, isDigit } from './layout.ts'
@@ -22,6 +23,22 @@ export function readAddress(
     if (bytes[at] === COLON) return readIpv6(bytes, start, end, words)
   }
   return readIpv4(bytes, start, end, words)
+}
+
+/** The most bytes that an IPv4 address has as text. */
+export const IPV4_BYTES_MAX = 15
+
+/** Writes the text of the IPv4 address of this word at the beginning of `bytes`; gives how long it is. */
+export function writeIpv4(word: number, bytes: Uint8Array): number {
+  let at = 0
+  for (let shift = 24; shift >= 0; shift -= 8) {
+    const part = (word >>> shift) & 0xff
+    if (part > 99) bytes[at++] = DIGIT_0 + Math.floor(part / 100)
+    if (part > 9) bytes[at++] = DIGIT_0 + (Math.floor(part / 10) % 10)
+    bytes[at++] = DIGIT_0 + (part % 10)
+    if (shift > 0) bytes[at++] = DOT
+  }
+  return at
 }
 
 function readIpv4(bytes: Uint8Array, start: number, end: number, words: Int32Array): boolean {

@@ -3,7 +3,15 @@
  * on which line.
  * Never: is fast; requests ask Lookup. It reads the same image, so the two cannot disagree.
  */
-import { contains, formatNetwork, type Network, parseAddress } from '../policy/address.ts'
+import {
+  contains,
+  embeddedIpv4,
+  formatAddress,
+  formatNetwork,
+  ipv4OfWord,
+  type Network,
+  parseAddress,
+} from '../policy/address.ts'
 import type { LabelTarget, Provenance } from '../policy/source.ts'
 import { openedImage, readReport } from './image-report.ts'
 import {
@@ -52,10 +60,23 @@ export interface NodeSource {
 
 /**
  * Every place that names `host` or a parent of it, or a network that holds it; the most specific
- * first, lists in the order of the settings. Throws where the buffer is not an image.
+ * first, lists in the order of the settings. After that the same for the IPv4 address inside of a NAT64 or
+ * 6to4 address. Throws where the buffer is not an image.
  */
 export function locate(buffer: SharedArrayBuffer, host: string): Location[] {
   const image = openedImage(buffer)
+  const inner = embeddedIn(host)
+  return [...located(image, host), ...(inner === null ? [] : located(image, inner))]
+}
+
+/** The IPv4 address that a connection to `host` ends at, where it is a literal that holds one; else null. */
+function embeddedIn(host: string): string | null {
+  const [w0, w1, w2, w3] = parseAddress(host)?.words ?? [0, 0, 0, 0]
+  const word = embeddedIpv4(w0, w1, w2, w3)
+  return word < 0 ? null : formatAddress(ipv4OfWord(word))
+}
+
+function located(image: ImageView, host: string): Location[] {
   const bytes = new TextEncoder().encode(host)
   if (bytes.length === 0 || bytes.length > NAME_BYTES_MAX) return []
   const { kinds, report } = readReport(image)

@@ -12,8 +12,9 @@
  * Four characters are read at a time, and dots found among them together: a jump that the processor
  * guesses wrong costs as much as reading the whole host.
  */
+import { embeddedIpv4 } from '../policy/address.ts'
 import type { Labels } from '../policy/policy.ts'
-import { readAddress } from './address-bytes.ts'
+import { IPV4_BYTES_MAX, readAddress, writeIpv4 } from './address-bytes.ts'
 import {
   ADDRESS_WORDS,
   BUCKET_END,
@@ -71,6 +72,8 @@ export class Lookup {
   /** The host of `match`, where the usual walk does not do. */
   readonly #scratch = new Uint8Array(NAME_BYTES_MAX)
   readonly #address = new Int32Array(ADDRESS_WORDS)
+  /** The IPv4 address inside of another. */
+  readonly #embedded = new Uint8Array(IPV4_BYTES_MAX)
 
   /**
    * Throws where the buffer is not an image or not whole: the cheap check, no byte of a list is
@@ -198,18 +201,30 @@ export class Lookup {
   #matchOdd(bytes: Uint8Array, start: number, end: number, into: Labels): boolean {
     const length = end - start
     if (length <= 0 || length > NAME_BYTES_MAX) return false
-    readWords(bytes, start, end, this.#words)
     if (isLiteral(bytes, start, end)) {
-      const image = this.#image
-      if (image.networks.length > 0 && readAddress(bytes, start, end, this.#address)) {
-        applyMask(image, maskOfAddress(image, this.#address), into)
-      }
-      this.#matchHashed(length, into)
+      this.#matchLiteral(bytes, start, end, into)
       return hasAny(into)
     }
+    readWords(bytes, start, end, this.#words)
     const top = labelStart(bytes, start, end)
     this.#matchHashed(end - top, into)
     return this.#descend(bytes, start, end, top, into)
+  }
+
+  /** Its networks, then itself; before either what is said of an IPv4 address inside of it. */
+  #matchLiteral(bytes: Uint8Array, start: number, end: number, into: Labels): void {
+    const image = this.#image
+    const address = this.#address
+    if (readAddress(bytes, start, end, address)) {
+      const inner = embeddedIpv4(address[0]!, address[1]!, address[2]!, address[3]!)
+      if (inner >= 0) {
+        this.#matchLiteral(this.#embedded, 0, writeIpv4(inner, this.#embedded), into)
+        readAddress(bytes, start, end, address)
+      }
+      if (image.networks.length > 0) applyMask(image, maskOfAddress(image, address), into)
+    }
+    readWords(bytes, start, end, this.#words)
+    this.#matchHashed(end - start, into)
   }
 
   /** Below the suffix that begins at `from`, down to the whole host, which `#words` holds too. */

@@ -26,7 +26,12 @@ const MAPPED = 0xffff
 
 /** The address that four bytes (0 to 255 each, network order) spell. */
 export function ipv4(a: number, b: number, c: number, d: number): Address {
-  return { words: [0, 0, MAPPED, ((a << 24) | (b << 16) | (c << 8) | d) >>> 0] }
+  return ipv4OfWord((a << 24) | (b << 16) | (c << 8) | d)
+}
+
+/** The address of an IPv4 word. */
+export function ipv4OfWord(word: number): Address {
+  return { words: [0, 0, MAPPED, word >>> 0] }
 }
 
 /** True where the address is IPv4 (or IPv4-mapped IPv6, which is the same thing here). */
@@ -113,6 +118,19 @@ function longestZeroRun(groups: readonly number[]): { start: number; length: num
     start = i + 1
   }
   return best
+}
+
+const NAT64_WORD = 0x0064_ff9b
+const SIX_TO_FOUR_GROUP = 0x2002
+
+/**
+ * The IPv4 address inside a NAT64 (RFC 6052, 64:ff9b::/96) or 6to4 address (RFC 3056, 2002::/16) of these
+ * four words, as an unsigned word; -1 in any other. What is sent there ends at that address.
+ */
+export function embeddedIpv4(w0: number, w1: number, w2: number, w3: number): number {
+  if (w0 === NAT64_WORD && w1 === 0 && w2 === 0) return w3 >>> 0
+  if (w0 >>> 16 !== SIX_TO_FOUR_GROUP) return -1
+  return (((w0 & 0xffff) << 16) | (w1 >>> 16)) >>> 0
 }
 
 /**

@@ -1,9 +1,9 @@
 /**
  * Owns: the decision. The rules stand in `RULES`, top to bottom, and the first that speaks wins:
  *
- *   1. request    a malformed request, or one for a forbidden port → refuse
+ *   1. request    a malformed request, one for a forbidden port, or a tunnel to a bare address → refuse
  *   2. zone       an address in no zone → refuse
- *   3. identity   the zone asks who you are and we do not know → challenge
+ *   3. identity   the zone asks who you are and we do not know → challenge; too many failed logins → refuse
  *   4. neverBlock a never-block host → allow
  *   5. category   a blocked category → block
  *   6. quota      a quota category: unmetered zone, exemption or background → allow; minutes left →
@@ -12,11 +12,12 @@
  *
  * Never: does I/O, reads a clock, or waits. `explain` and the minute tick use the same rules.
  */
+import { contains } from './address.ts'
 import { exemptionFor } from './exemption.ts'
-import type { Host } from './host.ts'
+import { addressOfHost, type Host } from './host.ts'
 import type { Labels, Policy, Zone } from './policy.ts'
 import { categoryNames, quotaCategoryOf } from './policy.ts'
-import type { Reason } from './reason.ts'
+import { type Reason, reasonEntry } from './reason.ts'
 import type { Identity } from './user.ts'
 import type { Verdict } from './verdict.ts'
 
@@ -58,9 +59,31 @@ const request: Rule = {
   speak: (policy, facts) => {
     if (facts.fault !== null) return refuse(facts.fault, 'request')
     const ports = facts.carriage === 'connect' ? policy.ports.connect : policy.ports.http
-    return ports.includes(facts.port) ? null : refuse('port-forbidden', `ports.${facts.carriage}`)
+    if (!ports.includes(facts.port)) return refuse('port-forbidden', `ports.${facts.carriage}`)
+    return literalLeave(policy, facts) === ''
+      ? refuse('address-literal', 'tunnels.addressLiterals')
+      : null
   },
-  silence: (_policy, { port, carriage }) => `well formed; port ${port} is in ports.${carriage}`,
+  silence: (policy, facts) => {
+    const formed = `well formed; port ${facts.port} is in ports.${facts.carriage}`
+    const leave = literalLeave(policy, facts)
+    return leave === null ? formed : `${formed}; a tunnel to an address, ${leave}`
+  },
+}
+
+/** Why a tunnel to an IP literal is let through, in words; empty: it is not; null: it is no such tunnel. */
+function literalLeave({ tunnels, allowedAddresses }: Policy, facts: Facts): string | null {
+  if (facts.carriage !== 'connect') return null
+  const address = addressOfHost(facts.host)
+  if (address === null) return null
+  if (tunnels.addressLiterals === 'allow') return 'which tunnels.addressLiterals allows'
+  if (facts.labels.neverBlock) return 'which is on the never-block list'
+  for (const { network, port } of allowedAddresses) {
+    if ((port === null || port === facts.port) && contains(network, address)) {
+      return 'which addresses.allow names'
+    }
+  }
+  return ''
 }
 
 const zone: Rule = {
@@ -74,6 +97,7 @@ const identity: Rule = {
   speak: (_policy, { identified, zone: place }) => {
     if (identified.known) return null
     const { reason } = identified
+    if (reasonEntry(reason).action === 'refuse') return refuse(reason, 'limits.failedLogins')
     const rule = place === null ? 'zones' : `zone:${place.name}`
     return { action: 'challenge', reason, rule, decision: null, metered: null }
   },

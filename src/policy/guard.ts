@@ -8,6 +8,8 @@
 import {
   type Address,
   contains,
+  embeddedIpv4,
+  ipv4OfWord,
   isIpv4,
   type Network,
   parseNetwork,
@@ -55,8 +57,6 @@ const FORBIDDEN: readonly (readonly [Network, string])[] = (
   ] as const
 ).map(([text, what]) => [network(text), what] as const)
 
-const NAT64 = network('64:ff9b::/96')
-const SIX_TO_FOUR = network('2002::/16')
 /** All that is handed out of IPv6; what lies outside it and has no name above is refused as well. */
 const GLOBAL_UNICAST = network('2000::/3')
 
@@ -94,21 +94,14 @@ function reaches(address: Address, listener: Address): boolean {
 }
 
 function rangeOf(address: Address): string | null {
-  const embedded = embeddedIpv4(address)
-  if (embedded !== null) {
-    const inner = rangeOf(embedded)
+  const [w0, w1, w2, w3] = address.words
+  const embedded = embeddedIpv4(w0, w1, w2, w3)
+  if (embedded >= 0) {
+    const inner = rangeOf(ipv4OfWord(embedded))
     return inner === null ? null : `embeds an IPv4 address: ${inner}`
   }
   for (const [range, what] of FORBIDDEN) if (contains(range, address)) return what
   return isIpv4(address) || contains(GLOBAL_UNICAST, address) ? null : 'not global unicast'
-}
-
-/** The IPv4 address inside a NAT64 or 6to4 address. */
-function embeddedIpv4({ words }: Address): Address | null {
-  const address = { words }
-  if (contains(NAT64, address)) return { words: [0, 0, 0xffff, words[3]] }
-  if (!contains(SIX_TO_FOUR, address)) return null
-  return { words: [0, 0, 0xffff, (((words[0] & 0xffff) << 16) | (words[1] >>> 16)) >>> 0] }
 }
 
 function isAny(address: Address): boolean {

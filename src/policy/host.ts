@@ -109,6 +109,13 @@ function ofAddress(address: Address): HostName {
   return { host: formatAddress(address) as Host, address }
 }
 
+/** The address that a host is, or null for a name. What ends in a digit is an address, or holds a colon. */
+export function addressOfHost(host: Host): Address | null {
+  const last = host.charCodeAt(host.length - 1)
+  const maybe = (last >= 48 && last <= 57) || host.includes(':')
+  return maybe ? parseAddress(host) : null
+}
+
 /** The host of an address, for tables and records. */
 export function hostOfAddress(address: Address): Host {
   return formatAddress(address) as Host

@@ -20,6 +20,8 @@ export interface ReasonEntry {
   readonly status: number
   /** Error type of RFC 9209 section 2.3, for Proxy-Status; empty where none fits. */
   readonly proxyError: string
+  /** Seconds after which it may be otherwise (Retry-After, RFC 9110 section 10.2.3); absent: nobody knows. */
+  readonly retryAfterS?: number
   readonly sv: ReasonText
   readonly en: ReasonText
 }
@@ -55,6 +57,12 @@ const entry = (
   proxyError,
   sv: { title: texts.sv[0], body: texts.sv[1] },
   en: { title: texts.en[0], body: texts.en[1] },
+})
+
+/** The same, and when to come back. */
+const later = (retryAfterS: number, reason: ReasonEntry): ReasonEntry => ({
+  ...reason,
+  retryAfterS,
 })
 
 export const REASONS = {
@@ -175,10 +183,13 @@ export const REASONS = {
       'The site has an internal address, which is out of bounds here.',
     ],
   }),
-  'log-unavailable': entry('refuse', 503, 'proxy_internal_error', {
-    sv: ['Loggen kan inte skrivas', 'Utan logg släpps ingen trafik fram. Kontakta IT-supporten.'],
-    en: ['The log cannot be written', 'No record, no traffic. Ask IT support.'],
-  }),
+  'log-unavailable': later(
+    60,
+    entry('refuse', 503, 'proxy_internal_error', {
+      sv: ['Loggen kan inte skrivas', 'Utan logg släpps ingen trafik fram. Kontakta IT-supporten.'],
+      en: ['The log cannot be written', 'No record, no traffic. Ask IT support.'],
+    }),
+  ),
   'ledgers-full': entry('refuse', 503, 'proxy_internal_error', {
     sv: [
       'Minuterna kan inte räknas',
@@ -186,44 +197,59 @@ export const REASONS = {
     ],
     en: ['Minutes cannot be counted', 'More users than the proxy is set for. Ask IT support.'],
   }),
-  'connections-full': entry('refuse', 503, 'connection_limit_reached', {
-    sv: ['För många anslutningar', 'Prova igen om en stund.'],
-    en: ['Too many connections', 'Try again in a while.'],
-  }),
-  'connections-of-address': entry('refuse', 503, 'connection_limit_reached', {
-    sv: [
-      'För många anslutningar från datorn',
-      'Stäng det som inte används och prova igen. Kontakta IT-supporten om det återkommer.',
-    ],
-    en: [
-      'Too many connections from this computer',
-      'Close what is not used and try again. Ask IT support if it happens again.',
-    ],
-  }),
-  'connections-of-user': entry('refuse', 503, 'connection_limit_reached', {
-    sv: [
-      'För många anslutningar för användaren',
-      'Stäng det som inte används och prova igen. Kontakta IT-supporten om det återkommer.',
-    ],
-    en: [
-      'Too many connections for this user',
-      'Close what is not used and try again. Ask IT support if it happens again.',
-    ],
-  }),
-  'tunnels-full': entry('refuse', 503, 'connection_limit_reached', {
-    sv: ['För många öppna anslutningar', 'Prova igen om en stund.'],
-    en: ['Too many open tunnels', 'Try again in a while.'],
-  }),
-  'logins-of-address': entry('refuse', 429, 'http_request_denied', {
-    sv: [
-      'För många felaktiga inloggningar',
-      'Från den här datorn har fel lösenord angetts många gånger. Vänta några minuter och prova igen.',
-    ],
-    en: [
-      'Too many failed logins',
-      'Wrong passwords have come from this computer many times. Wait some minutes and try again.',
-    ],
-  }),
+  'connections-full': later(
+    10,
+    entry('refuse', 503, 'connection_limit_reached', {
+      sv: ['För många anslutningar', 'Prova igen om en stund.'],
+      en: ['Too many connections', 'Try again in a while.'],
+    }),
+  ),
+  'connections-of-address': later(
+    10,
+    entry('refuse', 503, 'connection_limit_reached', {
+      sv: [
+        'För många anslutningar från datorn',
+        'Stäng det som inte används och prova igen. Kontakta IT-supporten om det återkommer.',
+      ],
+      en: [
+        'Too many connections from this computer',
+        'Close what is not used and try again. Ask IT support if it happens again.',
+      ],
+    }),
+  ),
+  'connections-of-user': later(
+    10,
+    entry('refuse', 503, 'connection_limit_reached', {
+      sv: [
+        'För många anslutningar för användaren',
+        'Stäng det som inte används och prova igen. Kontakta IT-supporten om det återkommer.',
+      ],
+      en: [
+        'Too many connections for this user',
+        'Close what is not used and try again. Ask IT support if it happens again.',
+      ],
+    }),
+  ),
+  'tunnels-full': later(
+    10,
+    entry('refuse', 503, 'connection_limit_reached', {
+      sv: ['För många öppna anslutningar', 'Prova igen om en stund.'],
+      en: ['Too many open tunnels', 'Try again in a while.'],
+    }),
+  ),
+  'logins-of-address': later(
+    60,
+    entry('refuse', 429, 'http_request_denied', {
+      sv: [
+        'För många felaktiga inloggningar',
+        'Från den här datorn har fel lösenord angetts många gånger. Vänta några minuter och prova igen.',
+      ],
+      en: [
+        'Too many failed logins',
+        'Wrong passwords have come from this computer many times. Wait some minutes and try again.',
+      ],
+    }),
+  ),
   'client-too-slow': entry('refuse', 408, 'http_request_error', {
     sv: ['Anslutningen går för långsamt', 'Begäran kom inte fram i tid. Prova igen.'],
     en: ['The connection is too slow', 'The request did not arrive in time. Try again.'],

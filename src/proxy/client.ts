@@ -3,17 +3,21 @@
  * Never: speaks to an origin itself (forward.ts and tunnel.ts do), or starts a request before the last
  * one is answered.
  */
-import type { Socket } from 'node:net'
-import type { Facts, Identified, Reason, Verdict } from '../policy/index.ts'
-import { formatTime, parseAddress, reasonEntry, refuse, zoneOf } from '../policy/index.ts'
+import type { Facts, Identified, Reason } from '../policy/index.ts'
+import { reasonEntry, refuse, zoneOf } from '../policy/index.ts'
+import { endingOf, faultAnswer, finalAnswer, keepsOpen, type Refused, refusalOf } from './answer.ts'
+import type { Dial, DialResult } from './dial.ts'
 import type { Asker, Engine } from './engine.ts'
 import type { Flow } from './flow.ts'
 import { Forward } from './forward.ts'
+import { Greeting } from './greeting.ts'
 import { type HeadFault, parseRequestHead, type RequestHead } from './head.ts'
-import { refusalBytes, statusOf } from './refuse.ts'
+import { Holds } from './holds.ts'
+import { statusOf } from './refuse.ts'
 import { Tunnel } from './tunnel.ts'
+import { NOBODY, type Wire, type WireOwner } from './wire.ts'
 
-/** `busy`: a request is being decided, dialled or answered. `tunnel`: the socket is no longer ours. */
+/** `busy`: a request is being decided, dialled or answered. `tunnel`: the wire is no longer ours. */
 type State = 'head' | 'busy' | 'tunnel' | 'closing'
 
 const ESTABLISHED = 'HTTP/1.1 200 Connection established\r\n\r\n'
@@ -23,39 +27,44 @@ const LINGER_MS = 2_000
 /** Empty lines before a request line that are passed over (RFC 9112 section 2.2), in bytes. */
 const BLANK_BYTES_MAX = 64
 
-export class Client {
-  readonly socket: Socket
+const NOTHING: Buffer = Buffer.alloc(0)
+
+export interface ClientOptions {
+  readonly wire: Wire
+  readonly asker: Asker
+  readonly engine: Engine
+  readonly onClose: (client: Client) => void
+}
+
+export class Client implements WireOwner {
+  readonly wire: Wire
   readonly asker: Asker
   readonly #engine: Engine
   readonly #onClose: (client: Client) => void
   #state: State = 'head'
   /** Bytes read and not yet used. */
-  #held: Buffer = Buffer.alloc(0)
+  #held: Buffer = NOTHING
+  /** They lie in memory that is read into again: to be copied before anybody waits. */
+  #heldIsLent = false
   #forward: Forward | null = null
+  #tunnel: Tunnel | null = null
+  #dialling: Dial | null = null
   #flow: Flow | null = null
   #served = 0
+  readonly #holds: Holds
   #deadlineMs: number
   /** An origin connection that this client has signed in (NTLM, Negotiate): nobody else's. */
-  pinned: { origin: string; socket: Socket; era: number } | null = null
+  pinned: { origin: string; wire: Wire; era: number } | null = null
 
-  constructor(socket: Socket, engine: Engine, onClose: (client: Client) => void) {
-    this.socket = socket
+  constructor({ wire, asker, engine, onClose }: ClientOptions) {
+    this.wire = wire
+    this.asker = asker
     this.#engine = engine
     this.#onClose = onClose
-    const addressText = socket.remoteAddress?.replace(/%.*$/, '') ?? ''
-    const address = parseAddress(addressText) ?? { words: [0, 0, 0, 0] as const }
-    this.asker = {
-      address,
-      addressText: addressText.replace(/^::ffff:(?=\d+\.)/i, ''),
-      zone: zoneOf(engine.policy, address),
-      zoneVersion: engine.policy.version,
-    }
+    this.#holds = new Holds(engine)
     this.#deadlineMs = engine.monotonic() + engine.world.limits.headTimeoutMs
-    socket.on('error', () => {})
-    socket.on('data', this.#onData)
-    socket.on('end', this.#onEnd)
-    socket.on('drain', this.#onDrain)
-    socket.once('close', () => this.#closed())
+    wire.owner = this
+    wire.resume()
   }
 
   /** True where nothing is under way, so that closing it loses nothing. */
@@ -63,17 +72,30 @@ export class Client {
     return this.#state === 'head' && this.#held.length === 0
   }
 
-  readonly #onData = (bytes: Buffer): void => {
+  onBytes(bytes: Buffer): void {
     if (this.#state === 'closing') return
     if (this.idle && this.#served > 0) this.#deadlineAfter(this.#engine.world.limits.headTimeoutMs)
-    this.#held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes])
+    if (this.#held.length === 0) {
+      this.#held = bytes
+      this.#heldIsLent = true
+    } else this.#held = Buffer.concat([this.#held, bytes])
     try {
       this.#proceed()
     } catch (error) {
       // A fault of ours: told by the thread. Nobody would end this connection after it.
-      this.socket.destroy()
+      this.wire.destroy()
       throw error
+    } finally {
+      this.#keepHeld()
     }
+  }
+
+  /** What nobody has used yet outlives the buffer that it came in. */
+  #keepHeld(): void {
+    if (!this.#heldIsLent) return
+    this.#heldIsLent = false
+    if (this.#held.length > 0) this.#held = Buffer.from(this.#held)
+    else this.#held = NOTHING
   }
 
   /** Uses what is held: body of the request under way, or the next head. */
@@ -83,43 +105,59 @@ export class Client {
       this.#held = this.#held.subarray(used)
     }
     if (this.#state === 'head') this.#readHead()
-    else if (this.#state === 'busy' && this.#held.length > 0) this.socket.pause()
+    else if (this.#state === 'busy' && this.#held.length > 0) this.wire.pause()
   }
 
-  readonly #onEnd = (): void => {
+  onEnd(): void {
     this.#forward?.clientEnded()
     if (this.#state !== 'head') return
     if (this.#held.length === 0) this.#close()
     else this.#readHead()
   }
 
-  readonly #onDrain = (): void => {
+  onDrain(): void {
     if (this.#state === 'head') this.#next()
+    else if (this.#state === 'closing') this.#deadlineAfter(LINGER_MS)
     else this.#forward?.clientDrained()
   }
 
-  #closed(): void {
+  onClose(): void {
+    this.#dialling?.cancel()
     this.#forward?.clientClosed()
     this.#flow?.end('client-closed', this.#engine.clock())
     this.#flow = null
-    this.pinned?.socket.destroy()
+    this.#gone()
+  }
+
+  /** The connection is no more. */
+  #gone(): void {
+    this.#unpin()
+    this.#holds.release()
     this.#onClose(this)
+  }
+
+  #unpin(): void {
+    if (this.pinned === null) return
+    this.pinned.wire.owner = NOBODY
+    this.pinned.wire.destroy()
+    this.pinned = null
   }
 
   /** Call every second: what has taken too long is ended. */
   sweep(nowMs: number): void {
-    if (this.#forward !== null) this.#forward.sweep(nowMs)
-    else if (this.#state === 'closing' && nowMs >= this.#deadlineMs) this.socket.destroy()
+    if (this.#tunnel !== null) this.#tunnel.sweep(nowMs)
+    else if (this.#forward !== null) this.#forward.sweep(nowMs)
+    else if (this.#state === 'closing' && nowMs >= this.#deadlineMs) this.wire.destroy()
     else if (this.#state === 'head' && nowMs >= this.#deadlineMs) this.#headOverdue()
   }
 
   #headOverdue(): void {
-    if (this.#held.length === 0 || this.socket.writableNeedDrain) this.socket.destroy()
+    if (this.#held.length === 0 || this.wire.full) this.wire.destroy()
     else this.#fault({ fault: 'head-timeout', method: '', host: '', port: 0 })
   }
 
   #readHead(): void {
-    const { headBytes, headFields } = this.#engine.world.limits
+    const { headBytes, headFields, requestLineBytes } = this.#engine.world.limits
     const held = this.#held
     let start = 0
     while (start < BLANK_BYTES_MAX && held[start] === 13 && held[start + 1] === 10) start += 2
@@ -129,14 +167,19 @@ export class Client {
     }
     const end = held.indexOf(HEAD_END, start, 'latin1')
     if (end < 0 || end - start > headBytes) {
-      const fault = end < 0 ? faultOfPart(held, start, headBytes) : 'head-too-large'
+      const fault =
+        end < 0 ? faultOfPart(held, start, { headBytes, requestLineBytes }) : 'head-too-large'
       if (fault === null) this.#awaitRest()
       else this.#fault({ fault, method: '', host: '', port: 0 })
       return
     }
     this.#state = 'busy'
     this.#served++
-    const head = parseRequestHead(held.toString('latin1', start, end + 2), headFields)
+    const head = parseRequestHead(
+      held.toString('latin1', start, end + 2),
+      headFields,
+      requestLineBytes,
+    )
     this.#held = held.subarray(end + HEAD_END.length)
     if ('fault' in head) this.#fault(head)
     else this.#identify(head)
@@ -144,8 +187,8 @@ export class Client {
 
   /** The next head is not all there. */
   #awaitRest(): void {
-    if (this.socket.readableEnded) this.#close()
-    else this.socket.resume()
+    if (this.wire.ended) this.#close()
+    else this.wire.resume()
   }
 
   #identify(head: RequestHead): void {
@@ -160,7 +203,6 @@ export class Client {
       this.#decide(head, identified)
       return
     }
-    this.socket.pause()
     identified.then(
       (result) => this.#decide(head, result),
       () => this.#decide(head, { known: false, reason: 'credentials-unavailable' }),
@@ -168,29 +210,39 @@ export class Client {
   }
 
   #decide(head: RequestHead, identified: Identified): void {
-    if (this.socket.destroyed) return
+    if (this.wire.destroyed) return
     const engine = this.#engine
-    const fault: Reason | null = head.via.some((entry) => entry.endsWith(` ${engine.via}`))
-      ? 'loop-detected'
-      : null
-    const facts = engine.gather(head, this.asker, identified, fault)
-    const { verdict, slot } = engine.decide(facts)
+    const facts = engine.gather(head, this.asker, identified, this.#faultOf(head))
+    const decided = engine.decide(facts)
+    const over = this.#holds.overLimit(facts, decided.verdict, head)
+    const verdict = over ?? decided.verdict
     const flow = engine.begin(head, this.asker, facts, verdict)
     this.#flow = flow
     if (verdict.action !== 'allow') {
-      this.#refuse(head, facts, verdict, verdict.reason)
+      this.#refuse({ head, facts, verdict, reason: verdict.reason })
       return
     }
-    engine.meter.watch(flow, facts, slot)
-    if (head.carriage === 'connect') void this.#connect(head, facts, flow)
+    engine.meter.watch(flow, facts, decided.slot)
+    if (head.maxForwards === 0) this.#answerFinally(head)
+    else if (head.carriage === 'connect') this.#connect(head, facts, flow)
     else this.#forwardRequest(head, facts, flow)
   }
 
-  async #connect(head: RequestHead, facts: Facts, flow: Flow): Promise<void> {
-    this.socket.pause()
-    const dialled = await this.#engine.dial(head)
-    if (flow.ended || this.socket.destroyed) {
-      if (dialled.ok) dialled.socket.destroy()
+  #faultOf(head: RequestHead): Reason | null {
+    // What is asked of a server is asked of us, and we are none.
+    if (head.form === 'origin' || head.form === 'asterisk') return 'target-form'
+    if (head.via.length === 0) return null
+    return head.via.some((entry) => entry.endsWith(` ${this.#engine.via}`)) ? 'loop-detected' : null
+  }
+
+  #connect(head: RequestHead, facts: Facts, flow: Flow): void {
+    this.#dialling = this.#engine.dial(head, (dialled) => this.#dialled(dialled, head, facts, flow))
+  }
+
+  #dialled(dialled: DialResult, head: RequestHead, facts: Facts, flow: Flow): void {
+    this.#dialling = null
+    if (flow.ended || this.wire.destroyed) {
+      if (dialled.ok) dialled.wire.destroy()
       return
     }
     if (!dialled.ok) {
@@ -198,40 +250,37 @@ export class Client {
       return
     }
     flow.status = 200
-    this.socket.write(ESTABLISHED)
-    this.becomeTunnel(dialled.socket, flow)
+    this.wire.writeText(ESTABLISHED)
+    this.becomeTunnel(dialled.wire, flow, new Greeting(this.#engine, flow, facts))
   }
 
-  /** Hands the socket over: what is held goes to the origin first. */
-  becomeTunnel(origin: Socket, flow: Flow): void {
-    const { counters, world, clock } = this.#engine
+  /** Hands the wire over: what is held goes to the origin first. */
+  becomeTunnel(origin: Wire, flow: Flow, greeting: Greeting | null): void {
+    const { counters } = this.#engine
     this.#state = 'tunnel'
     this.#forward = null
     this.#flow = null
-    const { socket } = this
-    socket.off('data', this.#onData)
-    socket.off('end', this.#onEnd)
-    socket.off('drain', this.#onDrain)
-    if (this.#held.length > 0) {
-      flow.movedUp(this.#held.length)
-      origin.write(this.#held)
-      this.#held = Buffer.alloc(0)
-    }
+    const first = this.#held
+    this.#held = NOTHING
     counters.tunnelsOpen++
-    new Tunnel({
-      client: socket,
+    this.#tunnel = new Tunnel({
+      client: this.wire,
       origin,
       flow,
-      idleMs: world.limits.tunnelIdleMs,
-      now: clock,
-      onClose: () => counters.tunnelsOpen--,
+      engine: this.#engine,
+      greeting,
+      onClose: () => {
+        counters.tunnelsOpen--
+        this.#gone()
+      },
     })
+    this.#tunnel.start(first)
   }
 
   #forwardRequest(head: RequestHead, facts: Facts, flow: Flow): void {
     flow.cut = (ending) => {
       flow.end(ending, this.#engine.clock())
-      this.socket.destroy()
+      this.wire.destroy()
     }
     this.#forward = new Forward({ client: this, engine: this.#engine, head, facts, flow })
     this.#forward.start()
@@ -239,7 +288,7 @@ export class Client {
 
   /** Called by the forward when its request can take bytes: feeds it what is held. */
   feed(): void {
-    this.socket.resume()
+    this.wire.resume()
     this.#proceed()
   }
 
@@ -247,8 +296,9 @@ export class Client {
   finished(keepAlive: boolean): void {
     this.#forward = null
     this.#flow = null
-    if (this.socket.destroyed) return
-    if (!keepAlive || (this.socket.readableEnded && this.#held.length === 0)) {
+    this.#holds.releaseTunnel()
+    if (this.wire.destroyed) return
+    if (!keepAlive || (this.wire.ended && this.#held.length === 0)) {
       this.#close()
       return
     }
@@ -261,13 +311,13 @@ export class Client {
    * our last answers. Nothing more is read meanwhile, so what we hold for one client stays bounded.
    */
   #next(): void {
-    const { socket } = this
+    const { wire } = this
     const { headTimeoutMs, idleTimeoutMs } = this.#engine.world.limits
-    const full = socket.writableNeedDrain
+    const full = wire.full
     const waiting = this.#held.length > 0
     this.#deadlineAfter(waiting && !full ? headTimeoutMs : idleTimeoutMs)
-    if (full || waiting) socket.pause()
-    else socket.resume()
+    if (full || waiting) wire.pause()
+    else wire.resume()
     if (waiting && !full) setImmediate(() => this.#state === 'head' && this.#readHead())
   }
 
@@ -278,36 +328,12 @@ export class Client {
       flow.verdict = refuse(reason, reason === 'address-forbidden' ? 'addresses' : 'request')
     }
     this.#engine.count(reason)
-    this.#refuse(head, facts, flow.verdict, reason)
+    this.#refuse({ head, facts, verdict: flow.verdict, reason })
   }
 
-  #refuse(head: RequestHead, facts: Facts, verdict: Verdict, reason: Reason): void {
-    const { asker } = this
-    const engine = this.#engine
-    // With a body of the request still to come, the next head could not be found.
-    const keepAlive = head.keepAlive && head.framing.kind === 'none'
-    const identity = facts.identified.known ? facts.identified.identity : null
-    const bytes = refusalBytes({
-      reason,
-      verdict,
-      method: head.method,
-      acceptLanguage: head.acceptLanguage,
-      host: head.host,
-      user: identity?.kind === 'user' ? identity.user : '',
-      minutes: verdict.action === 'spent' ? this.#minutes(facts) : null,
-      challenges: verdict.action === 'challenge' ? engine.challenges(asker.zone) : [],
-      nowMs: facts.nowMs,
-      keepAlive,
-    })
-    this.#answer(bytes, reason, keepAlive)
-  }
-
-  #minutes(facts: Facts): { used: number; returns: string } {
-    const returns = formatTime(
-      this.#engine.policy.calendar.timezone,
-      this.#engine.meter.dayEndMs(facts.nowMs),
-    )
-    return { used: facts.minutesUsed, returns: returns.slice(0, 16).replace('T', ' ') }
+  #refuse(refused: Refused): void {
+    const bytes = refusalOf(this.#engine, this.asker, refused)
+    this.#answer(bytes, refused.reason, keepsOpen(refused.head))
   }
 
   /** A head that cannot be read: answered, recorded, and the connection ended. */
@@ -315,19 +341,17 @@ export class Client {
     this.#state = 'busy'
     const verdict = this.#engine.decideFault(head.fault)
     this.#flow = this.#engine.begin(head, this.asker, null, verdict)
-    const bytes = refusalBytes({
-      reason: verdict.reason,
-      verdict,
-      method: head.method,
-      acceptLanguage: '',
-      host: head.host,
-      user: '',
-      minutes: null,
-      challenges: [],
-      nowMs: this.#engine.clock(),
-      keepAlive: false,
-    })
-    this.#answer(bytes, verdict.reason, false)
+    this.#answer(faultAnswer(head, verdict, this.#engine.clock()), verdict.reason, false)
+  }
+
+  #answerFinally(head: RequestHead): void {
+    const bytes = finalAnswer(head, this.#engine.clock())
+    const flow = this.#flow!
+    flow.status = 200
+    flow.movedDown(bytes.length)
+    flow.end('complete', this.#engine.clock())
+    this.wire.write(bytes)
+    this.finished(head.keepAlive)
   }
 
   #answer(bytes: Buffer, reason: Reason, keepAlive: boolean): void {
@@ -337,7 +361,7 @@ export class Client {
       flow.movedDown(bytes.length)
       flow.end(endingOf(reason), this.#engine.clock())
     }
-    this.socket.write(bytes)
+    this.wire.write(bytes)
     this.finished(keepAlive)
   }
 
@@ -346,9 +370,11 @@ export class Client {
     this.#state = 'closing'
     // A slow client may need time to take the last of the answer; only then do we linger.
     this.#deadlineAfter(this.#engine.world.limits.idleTimeoutMs)
-    this.#held = Buffer.alloc(0)
-    this.socket.end(() => this.#deadlineAfter(LINGER_MS))
-    this.socket.resume()
+    this.#held = NOTHING
+    this.#unpin()
+    if (!this.wire.full) this.#deadlineAfter(LINGER_MS)
+    this.wire.end()
+    this.wire.resume()
   }
 
   #deadlineAfter(ms: number): void {
@@ -357,30 +383,22 @@ export class Client {
 
   /** Drain: closes where nothing is under way, once the client has taken all of the last answer. */
   closeIfIdle(): void {
-    if (this.idle && !this.socket.writableEnded) this.socket.destroySoon()
-  }
-}
-
-function endingOf(reason: Reason) {
-  switch (reason) {
-    case 'name-not-found':
-    case 'dial-failed':
-    case 'origin-closed':
-    case 'origin-malformed':
-      return reason
-    case 'dial-timeout':
-    case 'origin-timeout':
-      return 'timeout'
-    default:
-      return 'refused'
+    if (this.idle && this.wire.writable) this.wire.destroySoon()
   }
 }
 
 /** What is already certain of a head whose end has not come: too large, or not HTTP at all. */
-function faultOfPart(held: Buffer, start: number, headBytes: number): Reason | null {
-  if (held.length - start > headBytes) {
-    return held.indexOf(13, start) < 0 ? 'request-line-too-long' : 'head-too-large'
+function faultOfPart(
+  held: Buffer,
+  start: number,
+  { headBytes, requestLineBytes }: { headBytes: number; requestLineBytes: number },
+): Reason | null {
+  const waiting = held.length - start
+  if (waiting > requestLineBytes) {
+    const lineEnd = held.indexOf(13, start)
+    if (lineEnd < 0 || lineEnd - start > requestLineBytes) return 'request-line-too-long'
   }
+  if (waiting > headBytes) return 'head-too-large'
   // A first byte that no method has: TLS or another protocol on our port.
   const first = held[start]!
   if (first < 33 || first > 126) return 'request-line'

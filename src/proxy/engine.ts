@@ -3,8 +3,10 @@
  * Never: reads from or writes to a socket.
  */
 import { networkInterfaces } from 'node:os'
+import { LRUCache } from 'lru-cache'
 import {
   BasicVerifier,
+  CONCURRENT_MAX,
   challengeHeaders,
   createIdentifier,
   type Identifier,
@@ -32,33 +34,49 @@ import {
   parseAddress,
   platformNames,
   refuse,
+  zoneOf,
 } from '../policy/index.ts'
-import { Dialler, type DialResult, type Resolve } from './dial.ts'
+import { Deadlines } from './deadlines.ts'
+import { Dial, type DialMeans, type DialResult, type DialWorld } from './dial.ts'
+import { FailedLogins } from './failed-logins.ts'
 import { Flow } from './flow.ts'
 import type { HeadFault, RequestHead } from './head.ts'
 import { Meter } from './meter.ts'
+import { Names } from './names.ts'
 import { Pool } from './pool.ts'
 import { Recorder } from './record.ts'
+import type { Question } from './resolver.ts'
+import { Tally } from './tally.ts'
 import { type Counters, type Endpoint, newCounters, type World } from './world.ts'
 
 export interface EngineOptions {
   readonly world: World
   readonly run: string
   readonly ledger: Ledger
+  /** Of all threads (tally-memory.ts), and which of them this is. */
+  readonly tally: SharedArrayBuffer
+  readonly thread: number
   readonly clock: Clock
   /** Milliseconds that never jump, for limits of time. */
   readonly monotonic: () => number
-  readonly resolve: Resolve
+  /** Answers questions for names in place of the DNS servers. */
+  readonly ask?: Question
   readonly alarm: (what: string, hint: string) => void
 }
 
 /** No record, no traffic (log.onFailure: refuse). */
 const NO_RECORD = refuse('log-unavailable', 'log.onFailure')
 
-/** Who asks: fixed for a connection until the zones change. */
+const LEDGERS_FULL = refuse('ledgers-full', 'quota.users')
+
+const ASKERS_MAX = 10_000
+
+/** Who asks: the same for all connections of an address, until the zones change. */
 export interface Asker {
   readonly address: Address
   readonly addressText: string
+  /** What `address` is counted under, over all threads (tally.ts). */
+  readonly tallyKey: number
   zone: Zone | null
   /** The policy version that `zone` is of. */
   zoneVersion: number
@@ -70,19 +88,24 @@ export class Engine {
   readonly pool: Pool
   readonly recorder: Recorder
   readonly meter: Meter
+  readonly tally: Tally
   /** Our name in Via. */
   readonly via: string
   readonly counters: Counters = newCounters()
   readonly #alarm: EngineOptions['alarm']
-  readonly #dialler: Dialler
+  readonly #failedLogins: FailedLogins
+  readonly #dialMeans: DialMeans
   readonly #open = new Set<Flow>()
   #world: World
   #lookup: Lookup
   #verifier: BasicVerifier | null = null
   #identifier: Identifier = createIdentifier({ verifier: null })
   #listeners: readonly Listener[]
+  #dialWorld: DialWorld
   #endpoints: readonly Endpoint[] = []
   #flowNumber = 0
+  /** Kept by address: most connections come from one that has others. */
+  readonly #askers = new LRUCache<string, Asker>({ max: ASKERS_MAX })
 
   constructor(options: EngineOptions) {
     const { world, clock, alarm } = options
@@ -94,11 +117,19 @@ export class Engine {
     const { policy } = world
     this.meter = new Meter({ ledger: options.ledger, clock, policy })
     this.#alarm = alarm
-    this.#dialler = new Dialler(options.resolve)
+    const now = options.monotonic
+    const timers = new Deadlines(now)
+    const { ask } = options
+    const { dns: rules, hosts } = world
+    const names = new Names({ rules, hosts, now, alarm, timers, ...(ask && { ask }) })
+    this.#dialMeans = { names, now, timers }
+    this.tally = new Tally(options.tally, options.thread)
+    this.#failedLogins = new FailedLogins({ tally: this.tally, limits: world.limits })
     this.#world = world
     this.#lookup = new Lookup(world.image)
     this.#signIn(world.users)
     this.#listeners = listenersOf(world, [])
+    this.#dialWorld = dialWorldOf(world, this.#listeners)
   }
 
   get world(): World {
@@ -116,7 +147,10 @@ export class Engine {
     this.meter.replace(world.policy, ({ host }) => this.#labelsOf(host))
     this.#signIn(world.users)
     this.#listeners = listenersOf(world, this.#endpoints)
+    this.#dialMeans.names.configure(world.dns, world.hosts)
+    this.#dialWorld = dialWorldOf(world, this.#listeners)
     this.pool.configure(world.limits)
+    this.#failedLogins.configure(world.limits)
     // What was dialled under the old rules for addresses is not reused under the new ones.
     this.pool.clear()
     this.recorder.configure(world.log)
@@ -130,7 +164,10 @@ export class Engine {
     }
     const onError = (error: unknown) =>
       this.#alarm(`a password could not be checked: ${error}`, 'is the machine out of memory?')
-    this.#verifier = users === null ? null : new BasicVerifier({ users, onError })
+    // Threads share what there is of processors and of libuv's threads.
+    const concurrentMax = this.tally.memory.threads === 1 ? CONCURRENT_MAX : 1
+    const options = { guard: this.#failedLogins, concurrentMax, onError }
+    this.#verifier = users === null ? null : new BasicVerifier({ users, ...options })
     this.#identifier = createIdentifier({ verifier: this.#verifier })
   }
 
@@ -138,10 +175,25 @@ export class Engine {
   listening(endpoints: readonly Endpoint[]): void {
     this.#endpoints = endpoints
     this.#listeners = listenersOf(this.#world, endpoints)
+    this.#dialWorld = dialWorldOf(this.#world, this.#listeners)
+  }
+
+  /** Who asks from this address, as the system writes it. */
+  askerAt(text: string): Asker {
+    const known = this.#askers.get(text)
+    if (known !== undefined) return known
+    const plain = text.replace(/%.*$/, '')
+    const address = parseAddress(plain) ?? { words: [0, 0, 0, 0] as const }
+    const addressText = plain.replace(/^::ffff:(?=\d+\.)/i, '')
+    const zone = zoneOf(this.policy, address)
+    const tallyKey = this.tally.keyOfAddress(address)
+    const asker = { address, addressText, tallyKey, zone, zoneVersion: this.policy.version }
+    this.#askers.set(text, asker)
+    return asker
   }
 
   identify(zone: Zone | null, asker: Asker, credentials: string | null) {
-    return this.#identifier.identify(zone, asker.addressText, credentials)
+    return this.#identifier.identify(zone, asker, credentials)
   }
 
   challenges(zone: Zone | null): readonly string[] {
@@ -154,8 +206,30 @@ export class Engine {
     const { zone } = asker
     const { carriage, host, port } = head
     const nowMs = this.clock()
-    const known = { nowMs, fault, carriage, host, port, zone, identified, labels }
-    return { ...known, ...this.meter.minutesOf(known) }
+    const facts = { nowMs, fault, carriage, host, port, zone, identified, labels }
+    const { minutesUsed, minutesGiven } = this.meter.minutesOf(facts)
+    return { ...facts, minutesUsed, minutesGiven }
+  }
+
+  /** `facts` as they are now, with `host` in place of their own. */
+  readonly gatherNamed = (facts: Facts, host: Host): Facts => {
+    const named = { ...facts, nowMs: this.clock(), host, labels: this.#labelsOf(host) }
+    return { ...named, ...this.meter.minutesOf(named) }
+  }
+
+  /**
+   * From now on `flow` is metered by `facts`, as `verdict` says. False where no ledger is left: the flow has
+   * then the verdict to end it with.
+   */
+  remeter(flow: Flow, facts: Facts, verdict: Verdict): boolean {
+    const slot = this.meter.claim(facts)
+    flow.verdict = slot < 0 ? LEDGERS_FULL : verdict
+    this.count(flow.verdict.reason)
+    if (slot < 0) return false
+    // What moved before was nobody's.
+    flow.chargedBytes = flow.bytesUp + flow.bytesDown
+    this.meter.watch(flow, facts, slot)
+    return true
   }
 
   #labelsOf(host: Host): Labels {
@@ -175,7 +249,7 @@ export class Engine {
     const verdict = decide(this.policy, facts)
     if (verdict.metered === null) return { verdict, slot: -1 }
     const slot = this.meter.claim(facts)
-    return slot < 0 ? { verdict: refuse('ledgers-full', 'quota.users'), slot } : { verdict, slot }
+    return slot < 0 ? { verdict: LEDGERS_FULL, slot } : { verdict, slot }
   }
 
   /** The flow of a decided request; it will have its record. */
@@ -211,11 +285,11 @@ export class Engine {
     this.counters.reasons[reason] = (this.counters.reasons[reason] ?? 0) + 1
   }
 
-  dial(head: RequestHead): Promise<DialResult> {
-    const { policy, hosts, limits } = this.#world
-    const { dialTimeoutMs } = limits
-    const listeners = this.#listeners
-    return this.#dialler.dial(head.host, head.port, { policy, hosts, listeners, dialTimeoutMs })
+  /** Connects to where `head` asks; `done` is called once, unless it is given up. */
+  dial(head: RequestHead, done: (result: DialResult) => void): Dial {
+    const dial = new Dial(this.#dialMeans, head, this.#dialWorld, done)
+    dial.start()
+    return dial
   }
 
   #pathOf(head: RequestHead, verdict: Verdict): string {
@@ -261,6 +335,10 @@ export class Engine {
     const records = { records: made, recordsAcknowledged: acknowledged, recordsLost: lostTotal }
     return { ...this.counters, ...records, reasons: { ...this.counters.reasons } }
   }
+}
+
+function dialWorldOf({ policy, limits }: World, listeners: readonly Listener[]): DialWorld {
+  return { policy, listeners, dialTimeoutMs: limits.dialTimeoutMs }
 }
 
 function names(

@@ -1,21 +1,16 @@
 /**
  * Owns: header fields: reading them strictly, and which of them may go on to the other side.
- * Never: does I/O, or passes a received line through: what is sent is written anew from what was read.
+ * Never: does I/O, or passes a received line through that is not, byte for byte, what we would write.
  *
  * Source: RFC 9110 sections 5 and 7.6.1, RFC 9112 section 5.
  */
+import { type FieldsFault, HOP_BY_HOP_KINDS, scan } from './field-scan.ts'
+
+export type { FieldsFault } from './field-scan.ts'
+export { isToken } from './field-scan.ts'
 
 /** Names and values in turn: name, value, name, value … as received, in order. */
 export type Fields = string[]
-
-/** Token characters of RFC 9110 section 5.6.2. */
-const TOKEN = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
-/** Field values: visible, blanks, tabs and obs-text; no other control (RFC 9110 section 5.5). */
-const VALUE = /^[\t\u0020-\u007e\u0080-\u00ff]*$/
-
-export function isToken(text: string): boolean {
-  return TOKEN.test(text)
-}
 
 /** Removes the blanks that may stand around a field value, in one pass however many there are. */
 export function trimBlanks(text: string): string {
@@ -30,29 +25,20 @@ function isBlank(code: number): boolean {
   return code === 32 || code === 9
 }
 
-export type FieldsFault = 'malformed' | 'too-many'
-
 /**
  * Reads the field lines in `text` from `start`, each ended by CR LF, into name, value, name, value.
  * `malformed` where a line is wrong: no colon, a blank before it, a folded line, a bare CR or LF, a
- * control; `too-many` where there are more than `fieldsMax` of them.
+ * control; `too-many` at the first beyond `fieldsMax`.
  */
 export function parseFields(text: string, start: number, fieldsMax: number): Fields | FieldsFault {
+  scan.load(text)
+  const fault = scan.find(start, fieldsMax)
   const fields: Fields = []
-  let from = start
-  while (from < text.length) {
-    const end = text.indexOf('\r\n', from)
-    if (end < 0) return 'malformed'
-    const colon = text.indexOf(':', from)
-    if (colon < 0 || colon > end) return 'malformed'
-    const name = text.slice(from, colon)
-    const value = trimBlanks(text.slice(colon + 1, end))
-    if (!TOKEN.test(name) || !VALUE.test(value)) return 'malformed'
-    if (fields.length >= 2 * fieldsMax) return 'too-many'
-    fields.push(name, value)
-    from = end + 2
+  if (fault === null) {
+    for (let i = 0; i < scan.count; i++) fields.push(scan.name(i), scan.value(i))
   }
-  return fields
+  scan.clear()
+  return fault ?? fields
 }
 
 /** The members of a comma-separated list, lower case, empty ones left out (RFC 9110 section 5.6.1). */
@@ -73,9 +59,21 @@ export function fieldValue(fields: Fields, name: string): string | null {
   return null
 }
 
-/** Adds `members`, however many there are: as arguments, half a million would not fit on the stack. */
-export function pushAll(list: string[], members: readonly string[]): void {
-  for (const member of members) list.push(member)
+/** No names; shared, as are the two that nearly every Connection field gives. */
+export const NO_NAMES: readonly string[] = []
+const KEEP_ALIVE: readonly string[] = ['keep-alive']
+const CLOSE: readonly string[] = ['close']
+
+/** The names that the fields of `kind` of the scan nominate, lower case, after `before`. */
+export function nominations(kind: number, before: readonly string[]): readonly string[] {
+  if (scan.times(kind) === 0) return before
+  if (scan.times(kind) === 1 && (before === NO_NAMES || before === KEEP_ALIVE)) {
+    const field = scan.last(kind)
+    if (scan.valueIs(field, 'keep-alive')) return KEEP_ALIVE
+    if (scan.valueIs(field, 'close') && before === NO_NAMES) return CLOSE
+  }
+  const names = listOf(scan.combined(kind)!)
+  return before === NO_NAMES ? names : [...before, ...names]
 }
 
 /** What never goes on: RFC 9110 section 7.6.1, what belongs to the proxy itself, and the framing. */
@@ -92,8 +90,54 @@ const HOP_BY_HOP = new Set([
 ])
 
 /**
- * The field lines of `fields` that may go on, each ended by CR LF. `nominated` are the names that
- * Connection gave (lower case); `besides` are names the caller writes itself.
+ * Nominating these takes no field away that would go on otherwise. Of a field that frames or routes the
+ * message a nomination would be a way to strip it (RFC 9110 section 7.6.1): it has no effect.
+ */
+const WITHOUT_EFFECT = new Set([...HOP_BY_HOP, 'close', 'content-length', 'host'])
+
+/** The names of `nominated` that take a field away, or null where none does. */
+function strippedBy(nominated: readonly string[]): Set<string> | null {
+  if (nominated === NO_NAMES || nominated === KEEP_ALIVE || nominated === CLOSE) return null
+  // A client may nominate ten thousand names: looking through them for each field would cost dearly.
+  let stripped: Set<string> | null = null
+  for (const name of nominated) {
+    if (WITHOUT_EFFECT.has(name)) continue
+    stripped ??= new Set()
+    stripped.add(name)
+  }
+  return stripped
+}
+
+/**
+ * The text of the scan from `from` (-1: nothing before the fields) to its end, without the field lines
+ * that may not go on, nor those whose kind has its bit in `skip`: the caller writes them itself. A line
+ * that is not as we would write it is written anew; the others are taken as they stand, which is the same.
+ */
+export function keptLines(from: number, nominated: readonly string[], skip: number): string {
+  const stripped = strippedBy(nominated)
+  const dropped = skip | HOP_BY_HOP_KINDS
+  const { text, count } = scan
+  let lines = ''
+  let run = from
+  for (let i = 0; i < count; i++) {
+    const kind = scan.kind(i)
+    const goes =
+      ((dropped >> kind) & 1) === 0 &&
+      (stripped === null || !stripped.has(scan.name(i).toLowerCase()))
+    if (goes && scan.isCanonical(i)) {
+      if (run < 0) run = scan.start(i)
+      continue
+    }
+    if (run >= 0) lines += text.slice(run, scan.start(i))
+    run = -1
+    if (goes) lines += `${scan.name(i)}: ${scan.value(i)}\r\n`
+  }
+  return run < 0 ? lines : lines + text.slice(run)
+}
+
+/**
+ * The plain form of the same: the field lines of `fields` that may go on, each ended by CR LF.
+ * `nominated` are the names that Connection gave (lower case); `besides` are names not wanted.
  */
 export function forwardable(
   fields: Fields,
@@ -101,13 +145,10 @@ export function forwardable(
   besides: readonly string[],
 ): string {
   let lines = ''
-  // A client may nominate ten thousand names: looking through them for each field would cost dearly.
-  const named = new Set(nominated)
+  const stripped = strippedBy(nominated)
   for (let i = 0; i < fields.length; i += 2) {
     const name = fields[i]!.toLowerCase()
-    if (HOP_BY_HOP.has(name) || besides.includes(name)) continue
-    // Nominating a field that frames or routes the message would be a way to strip it (RFC 9110 7.6.1).
-    if (named.has(name) && name !== 'content-length' && name !== 'host') continue
+    if (HOP_BY_HOP.has(name) || besides.includes(name) || stripped?.has(name)) continue
     lines += `${fields[i]}: ${fields[i + 1]}\r\n`
   }
   return lines

@@ -4,12 +4,11 @@
  *
  * Source: RFC 9110 sections 7.6, 7.8, 10.1.1 and 15.2, RFC 9112 sections 6 to 9.
  */
-import type { Socket } from 'node:net'
 import type { Ending, Facts, Reason } from '../policy/index.ts'
-import { formatAuthority } from '../policy/index.ts'
 import type { Client } from './client.ts'
+import type { Dial } from './dial.ts'
 import type { Engine } from './engine.ts'
-import { fieldValue, forwardable, forwardableTrailers, viaEntry } from './fields.ts'
+import { fieldValue, forwardableTrailers } from './fields.ts'
 import type { Flow } from './flow.ts'
 import {
   type BodyReader,
@@ -20,7 +19,10 @@ import {
   readTogether,
 } from './framing.ts'
 import type { RequestHead } from './head.ts'
-import { hasConnectionAuth, parseResponseHead, type ResponseHead } from './response.ts'
+import { parseResponseHead, type ResponseHead } from './response.ts'
+import { requestText, responseText } from './rewrite.ts'
+
+import { NOBODY, type Wire, type WireOwner } from './wire.ts'
 
 export interface ForwardOptions {
   readonly client: Client
@@ -35,8 +37,9 @@ const IDEMPOTENT = new Set(['GET', 'HEAD', 'OPTIONS', 'TRACE', 'PUT', 'DELETE'])
 const HEAD_END = '\r\n\r\n'
 /** Interim answers to one request: more are no way to answer, but one to keep us busy. */
 const INTERIM_MAX = 100
+const NOTHING: Buffer = Buffer.alloc(0)
 
-export class Forward {
+export class Forward implements WireOwner {
   readonly #client: Client
   readonly #engine: Engine
   readonly #head: RequestHead
@@ -45,14 +48,15 @@ export class Forward {
   readonly #key: string
   readonly #upgrade: string | null
   readonly #requestBody: BodyReader
-  #origin: Socket | null = null
+  #origin: Wire | null = null
+  #dialling: Dial | null = null
   #reused = false
   #retried = false
   /** The connection signs its user in: never given to the pool. */
   #personal = false
   #requestDone: boolean
   /** Response bytes of a head that has not wholly come. */
-  #held: Buffer = Buffer.alloc(0)
+  #held: Buffer = NOTHING
   #response: ResponseHead | null = null
   #responseBody: BodyReader | null = null
   /** Chunked to the client: its framing is ours, not the origin's. */
@@ -70,12 +74,12 @@ export class Forward {
     this.#head = head
     this.#facts = facts
     this.#flow = flow
-    this.#key = formatAuthority(head.host, head.port)
+    this.#key = head.origin
     this.#requestBody = bodyReader(head.framing)
     this.#requestDone = head.framing.kind === 'none'
     // A body and a change of protocol together are more than one reading allows.
     this.#upgrade = this.#requestDone ? head.upgrade : null
-    this.#personal = hasConnectionAuth(head.fields)
+    this.#personal = head.connectionAuth
   }
 
   start(): void {
@@ -83,47 +87,42 @@ export class Forward {
     this.#era = this.#engine.pool.era
     const { pinned } = this.#client
     const fits = pinned?.origin === this.#key && pinned.era === this.#era
-    if (pinned !== null && fits && !pinned.socket.destroyed) {
+    if (pinned !== null && fits && !pinned.wire.destroyed) {
       this.#client.pinned = null
       this.#personal = true
-      this.#attach(pinned.socket, true)
+      this.#attach(pinned.wire, true)
       return
     }
     const pooled = this.#personal ? null : this.#engine.pool.take(this.#key)
     if (pooled !== null) this.#attach(pooled, true)
-    else void this.#dial()
+    else this.#dial()
   }
 
-  async #dial(): Promise<void> {
-    this.#client.socket.pause()
+  #dial(): void {
     this.#era = this.#engine.pool.era
-    const dialled = await this.#engine.dial(this.#head)
-    if (this.#over) {
-      if (dialled.ok) dialled.socket.destroy()
-    } else if (dialled.ok) this.#attach(dialled.socket, false)
-    else this.#fail(dialled.reason)
+    this.#dialling = this.#engine.dial(this.#head, (dialled) => {
+      this.#dialling = null
+      if (this.#over) {
+        if (dialled.ok) dialled.wire.destroy()
+      } else if (dialled.ok) this.#attach(dialled.wire, false)
+      else this.#fail(dialled.reason)
+    })
   }
 
-  #attach(socket: Socket, reused: boolean): void {
-    this.#origin = socket
+  #attach(wire: Wire, reused: boolean): void {
+    this.#origin = wire
     this.#reused = reused
-    socket.on('data', this.#onData)
-    socket.on('end', this.#onEnd)
-    socket.on('close', this.#onEnd)
-    socket.on('drain', this.#onDrain)
-    socket.resume()
+    wire.owner = this
+    wire.resume()
     this.#send(requestText(this.#head, this.#upgrade, this.#engine.via))
     this.#client.feed()
   }
 
-  #detach(): Socket | null {
-    const socket = this.#origin
+  #detach(): Wire | null {
+    const wire = this.#origin
     this.#origin = null
-    socket?.off('data', this.#onData)
-    socket?.off('end', this.#onEnd)
-    socket?.off('close', this.#onEnd)
-    socket?.off('drain', this.#onDrain)
-    return socket
+    if (wire !== null) wire.owner = NOBODY
+    return wire
   }
 
   // --- the request ---
@@ -133,7 +132,8 @@ export class Forward {
     if (this.#origin === null || this.#requestDone || held.length === 0) return 0
     this.#touch()
     const chunked = this.#head.framing.kind === 'chunked'
-    this.#origin.cork()
+    const origin = this.#origin
+    origin.cork()
     const { used, content } = readTogether(this.#requestBody, held, 0)
     if (content !== null) {
       if (chunked) this.#send(chunkLine(content.length))
@@ -145,26 +145,26 @@ export class Forward {
       if (chunked)
         this.#send(lastChunk(forwardableTrailers(this.#requestBody.trailers, this.#head.nominated)))
     }
-    this.#origin.uncork()
+    origin.uncork()
     if (this.#requestBody.fault) this.#fail('body-malformed')
-    else if (this.#origin?.writableNeedDrain && !this.#requestDone) this.#client.socket.pause()
+    else if (origin.full && !this.#requestDone) this.#client.wire.pause()
     return used
   }
 
   #send(data: Buffer | string): void {
     this.#flow.movedUp(data.length)
-    if (typeof data === 'string') this.#origin?.write(data, 'latin1')
+    if (typeof data === 'string') this.#origin?.writeText(data)
     else this.#origin?.write(data)
   }
 
-  readonly #onDrain = (): void => {
+  onDrain(): void {
     this.#touch()
     this.#client.feed()
   }
 
   // --- the response ---
 
-  readonly #onData = (bytes: Buffer): void => {
+  onBytes(bytes: Buffer): void {
     this.#touch()
     if (this.#responseBody !== null) {
       this.#body(bytes, 0)
@@ -172,8 +172,10 @@ export class Forward {
     }
     this.#held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes])
     while (this.#responseBody === null && !this.#over && this.#origin !== null) {
-      if (!this.#readHead()) return
+      if (!this.#readHead()) break
     }
+    // What is kept outlives the buffer that it came in.
+    if (this.#held.length > 0) this.#held = Buffer.from(this.#held)
   }
 
   /** Reads one head from what is held; false where it is not all there. */
@@ -187,7 +189,7 @@ export class Forward {
     }
     const text = held.toString('latin1', 0, end + 2)
     const response = parseResponseHead(text, this.#head.method, headFields)
-    this.#held = Buffer.alloc(0)
+    this.#held = NOTHING
     if (response === null) {
       this.#fail('origin-malformed')
       return false
@@ -213,7 +215,7 @@ export class Forward {
       return
     }
     if (this.#head.minor === 1) this.#write(responseText(response, this.#engine.via, ''))
-    if (this.#client.socket.writableNeedDrain) this.#origin?.pause()
+    if (this.#client.wire.full) this.#origin?.pause()
   }
 
   #switch(response: ResponseHead, rest: Buffer): void {
@@ -228,7 +230,7 @@ export class Forward {
     const origin = this.#detach()
     this.#over = true
     this.#flow.status = 101
-    if (origin !== null) this.#client.becomeTunnel(origin, this.#flow)
+    if (origin !== null) this.#client.becomeTunnel(origin, this.#flow, null)
   }
 
   #final(response: ResponseHead, rest: Buffer): void {
@@ -243,31 +245,31 @@ export class Forward {
     this.#flow.status = response.status
     let extra = this.#chunked ? 'Transfer-Encoding: chunked\r\n' : ''
     if (!this.#keepClient) extra += 'Connection: close\r\n'
-    this.#client.socket.cork()
+    this.#client.wire.cork()
     this.#write(responseText(response, this.#engine.via, extra))
     this.#body(rest, 0)
-    this.#client.socket.uncork()
+    this.#client.wire.uncork()
   }
 
   #body(bytes: Buffer, start: number): void {
     const reader = this.#responseBody!
     const { used, content } = readTogether(reader, bytes, start)
     if (content !== null && this.#chunked) {
-      this.#client.socket.cork()
+      this.#client.wire.cork()
       this.#write(chunkLine(content.length))
       this.#write(content)
       this.#write(CHUNK_END)
-      this.#client.socket.uncork()
+      this.#client.wire.uncork()
     } else if (content !== null) this.#write(content)
     if (reader.fault) this.#breakOff('origin-malformed')
     else if (reader.done) this.#complete(used === bytes.length)
-    else if (this.#client.socket.writableNeedDrain) this.#origin?.pause()
+    else if (this.#client.wire.full) this.#origin?.pause()
   }
 
   #write(data: Buffer | string): void {
     this.#flow.movedDown(data.length)
-    if (typeof data === 'string') this.#client.socket.write(data, 'latin1')
-    else this.#client.socket.write(data)
+    if (typeof data === 'string') this.#client.wire.writeText(data)
+    else this.#client.wire.write(data)
   }
 
   /** `clean`: the origin has said nothing beyond its answer. */
@@ -285,7 +287,7 @@ export class Forward {
     return forwardableTrailers(this.#responseBody!.trailers, this.#response!.nominated)
   }
 
-  #release(origin: Socket, clean: boolean): void {
+  #release(origin: Wire, clean: boolean): void {
     // Dialled under rules for addresses that no longer hold: not used again.
     const old = this.#era !== this.#engine.pool.era
     if (!clean || old || !this.#requestDone || !this.#response?.keepAlive) origin.destroy()
@@ -293,18 +295,25 @@ export class Forward {
     else this.#engine.pool.give(this.#key, origin, this.#engine.monotonic())
   }
 
-  #pin(origin: Socket): void {
-    this.#client.pinned?.socket.destroy()
-    this.#client.pinned = { origin: this.#key, socket: origin, era: this.#era }
+  #pin(origin: Wire): void {
+    this.#client.pinned?.wire.destroy()
+    this.#client.pinned = { origin: this.#key, wire: origin, era: this.#era }
   }
 
   // --- what ends it early ---
 
   /** The origin has ended or closed. */
-  readonly #onEnd = (): void => {
+  onEnd(): void {
+    this.#originEnded(true)
+  }
+
+  onClose(): void {
+    this.#originEnded(false)
+  }
+
+  #originEnded(ended: boolean): void {
     if (this.#over) return
     // A body that ends where the connection does is whole only if that ended well: a reset cuts it short.
-    const ended = this.#origin?.readableEnded === true
     if (this.#response?.framing.kind === 'close' && ended) this.#complete(false)
     else if (this.#responseBody !== null) this.#breakOff('origin-closed')
     else if (this.#mayRetry()) this.#retry()
@@ -322,7 +331,7 @@ export class Forward {
     this.#retried = true
     this.#flow.bytesUp = 0
     this.#detach()?.destroy()
-    void this.#dial()
+    this.#dial()
   }
 
   /** Before an answer has begun: ours goes out instead. */
@@ -342,10 +351,10 @@ export class Forward {
     this.#over = true
     this.#detach()?.destroy()
     this.#flow.end(ending, this.#engine.clock())
-    const { socket } = this.#client
+    const { wire } = this.#client
     // Where neither length nor chunks tell the client where the body ends, only a reset says: not here.
-    if (this.#chunked || this.#response?.framing.kind === 'length') socket.destroy()
-    else socket.resetAndDestroy()
+    if (this.#chunked || this.#response?.framing.kind === 'length') wire.destroy()
+    else wire.reset()
   }
 
   clientDrained(): void {
@@ -355,12 +364,13 @@ export class Forward {
 
   /** The client has ended its side: fine where its request is whole. */
   clientEnded(): void {
-    if (!this.#requestDone) this.#client.socket.destroy()
+    if (!this.#requestDone) this.#client.wire.destroy()
   }
 
   clientClosed(): void {
     if (this.#over) return
     this.#over = true
+    this.#dialling?.cancel()
     this.#detach()?.destroy()
     this.#flow.end('client-closed', this.#engine.clock())
   }
@@ -374,24 +384,4 @@ export class Forward {
     if (this.#responseBody === null) this.#fail('origin-timeout')
     else this.#breakOff('timeout')
   }
-}
-
-/** The request as we send it: origin-form, HTTP/1.1, our Host, our Via. */
-export function requestText(head: RequestHead, upgrade: string | null, via: string): string {
-  const host = formatAuthority(head.host, head.port, 80)
-  let text = `${head.method} ${head.target} HTTP/1.1\r\nHost: ${host}\r\n`
-  text += forwardable(head.fields, head.nominated, ['host'])
-  if (head.framing.kind === 'chunked') text += 'Transfer-Encoding: chunked\r\n'
-  if (upgrade !== null) text += `Connection: Upgrade\r\nUpgrade: ${upgrade}\r\n`
-  return `${text}Via: ${viaEntry(head.minor, via)}\r\n\r\n`
-}
-
-/** The response as we send it; `extra` are the field lines of our own connection. */
-export function responseText(response: ResponseHead, via: string, extra: string): string {
-  const { status, phrase, fields, nominated, framing } = response
-  // A length beside our own chunks would be a second framing.
-  const besides = framing.kind === 'chunked' ? ['content-length'] : []
-  const lines = forwardable(fields, nominated, besides)
-  const line = `HTTP/1.1 ${status} ${phrase}\r\n`
-  return `${line}${lines}${extra}Via: ${viaEntry(response.minor, via)}\r\n\r\n`
 }

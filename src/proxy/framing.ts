@@ -4,6 +4,7 @@
  *
  * Source: RFC 9112 sections 6 and 7. Anything that two parsers could read differently is a fault.
  */
+import { CONTENT_LENGTH, scan } from './field-scan.ts'
 import { type Fields, parseFields } from './fields.ts'
 
 export type Framing =
@@ -21,9 +22,38 @@ const CHUNK_LINE_BYTES_MAX = 4_096
 const TRAILER_BYTES_MAX = 16_384
 const TRAILER_FIELDS_MAX = 64
 
-/** A Content-Length of digits only, or null. */
+/** No body; shared by all that have none, as the next two are. */
+export const NONE: Framing = { kind: 'none' }
+export const CHUNKED: Framing = { kind: 'chunked' }
+export const CLOSE: Framing = { kind: 'close' }
+
+export function framingOfLength(bytes: number): Framing {
+  return bytes === 0 ? NONE : { kind: 'length', length: bytes }
+}
+
+/** A number of digits only, as Content-Length and Max-Forwards have it, or null. */
 export function parseLength(value: string): number | null {
-  return value.length <= LENGTH_DIGITS_MAX && /^\d+$/.test(value) ? Number(value) : null
+  if (value === '' || value.length > LENGTH_DIGITS_MAX) return null
+  let number = 0
+  for (let i = 0; i < value.length; i++) {
+    const digit = value.charCodeAt(i) - 48
+    if (digit < 0 || digit > 9) return null
+    number = 10 * number + digit
+  }
+  return number
+}
+
+/** True where the head's Content-Length is not written as we would: several, or zeros before it. */
+export function isLengthOdd(): boolean {
+  const times = scan.times(CONTENT_LENGTH)
+  if (times !== 1) return times > 1
+  const value = scan.value(scan.last(CONTENT_LENGTH))
+  return value.length > 1 && value.startsWith('0')
+}
+
+/** The head's Content-Length, as we write it. */
+export function lengthLine(): string {
+  return `Content-Length: ${parseLength(scan.value(scan.last(CONTENT_LENGTH)))}\r\n`
 }
 
 /** Reads one body. Give it bytes until `done` or `fault`; what it does not take is the next message. */

@@ -3,21 +3,59 @@
  * Never: does I/O, or forgives: what two parsers could read differently is refused.
  *
  * Source: RFC 9112 sections 2 to 6 and 9, RFC 9110 sections 7 to 10. Each fault is a Reason.
+ * Every request comes through here: no exception and no copy where the head is as it should be.
  */
 import type { Carriage, Host, Reason } from '../policy/index.ts'
-import { parseHost } from '../policy/index.ts'
-import { type Fields, isToken, listOf, parseFields, pushAll } from './fields.ts'
-import { type Framing, parseLength } from './framing.ts'
+import { type Authority, parseAuthority } from './authority.ts'
+import {
+  ACCEPT_LANGUAGE,
+  AUTHORIZATION,
+  CONNECTION,
+  CONTENT_LENGTH,
+  EXPECT,
+  FRAMING_LOOKALIKE,
+  HOST,
+  MAX_FORWARDS,
+  PROXY_AUTHORIZATION,
+  PROXY_CONNECTION,
+  scan,
+  TRANSFER_ENCODING,
+  UPGRADE,
+  VIA,
+} from './field-scan.ts'
+import { type Fields, keptLines, listOf, NO_NAMES, nominations, parseFields } from './fields.ts'
+import {
+  CHUNKED,
+  type Framing,
+  framingOfLength,
+  isLengthOdd,
+  lengthLine,
+  NONE,
+  parseLength,
+} from './framing.ts'
+import { RequestLine, type TargetForm } from './request-line.ts'
+import { isConnectionAuth } from './response.ts'
+
+export type { TargetForm } from './request-line.ts'
 
 export interface RequestHead {
   readonly method: string
+  /** How the target was written (RFC 9112 section 3.2). */
+  readonly form: TargetForm
   readonly carriage: Carriage
   readonly host: Host
   readonly port: number
-  /** Origin-form, with its query, to send on; empty for CONNECT. */
+  /** `host:port`: one text for one origin, however it was written. */
+  readonly origin: string
+  /** Origin-form, with its query, to send on, or `*`; empty for CONNECT. */
   readonly target: string
+  /** What follows the target in the request we send: ` HTTP/1.1`, CR LF, and its Host line. */
+  readonly hostLines: string
+  /** What of the fields may go on, without Host: lines ended by CR LF, as we write them. */
+  readonly lines: string
   /** HTTP/1.`minor`. */
   readonly minor: 0 | 1
+  /** All fields as they came. Read anew at each use: not for every request. */
   readonly fields: Fields
   /** Names that Connection nominates, lower case. */
   readonly nominated: readonly string[]
@@ -28,10 +66,14 @@ export interface RequestHead {
   /** The protocols asked for, where Connection nominates Upgrade. */
   readonly upgrade: string | null
   readonly proxyAuthorization: string | null
+  /** Its credentials for the origin sign in a connection (NTLM, Negotiate), not a request. */
+  readonly connectionAuth: boolean
   /** Our own answers' language depends on it. */
   readonly acceptLanguage: string
   /** Entries of Via, lower case: a request that has passed us before names us here. */
   readonly via: readonly string[]
+  /** Of TRACE and OPTIONS, where it is given: at 0 the answer is ours (RFC 9110 section 7.6.2). */
+  readonly maxForwards: number | null
 }
 
 /** What is wrong, and as much of the request as could be read before it, for the record. */
@@ -43,240 +85,184 @@ export interface HeadFault {
 }
 
 export const REQUEST_LINE_BYTES_MAX = 16_384
-const METHOD_LENGTH_MAX = 32
+const PLAIN_PORT = 80
 
-class Fault extends Error {
-  readonly reason: Reason
-
-  constructor(reason: Reason) {
-    super(reason)
-    this.reason = reason
-  }
+/**
+ * `text` is the head in latin1, from the request line to the last field line's CR LF; `fieldsMax` is how
+ * many field lines there may be, `lineBytesMax` how long the request line, without its CR LF.
+ */
+export function parseRequestHead(
+  text: string,
+  fieldsMax: number,
+  lineBytesMax: number = REQUEST_LINE_BYTES_MAX,
+): RequestHead | HeadFault {
+  const head = new Request(text)
+  const fault = head.read(fieldsMax, lineBytesMax)
+  scan.clear()
+  if (fault === null) return head
+  return { fault, method: head.method, host: head.host, port: head.port }
 }
 
-/** `text` is the head in latin1, from the request line to the last field line's CR LF. */
-export function parseRequestHead(text: string, fieldsMax: number): RequestHead | HeadFault {
-  const seen = { method: '', host: '', port: 0 }
-  try {
-    return read(text, fieldsMax, seen)
-  } catch (error) {
-    if (error instanceof Fault) return { fault: error.reason, ...seen }
-    throw error
+class Request implements RequestHead {
+  method = ''
+  form: TargetForm = 'absolute'
+  carriage: Carriage = 'http'
+  host = '' as Host
+  port = 0
+  origin = ''
+  target = ''
+  hostLines = ''
+  lines = ''
+  minor: 0 | 1 = 1
+  nominated = NO_NAMES
+  framing: Framing = NONE
+  keepAlive = false
+  expectsContinue = false
+  upgrade: string | null = null
+  proxyAuthorization: string | null = null
+  connectionAuth = false
+  acceptLanguage = ''
+  via = NO_NAMES
+  maxForwards: number | null = null
+  readonly #text: string
+
+  constructor(text: string) {
+    this.#text = text
   }
-}
 
-type Seen = { method: string; host: string; port: number }
+  get fields(): Fields {
+    const start = this.#text.indexOf('\r\n') + 2
+    const fields = parseFields(this.#text, start, Number.MAX_SAFE_INTEGER)
+    return typeof fields === 'string' ? [] : fields
+  }
 
-function read(text: string, fieldsMax: number, seen: Seen): RequestHead {
-  const lineEnd = text.indexOf('\r\n')
-  if (lineEnd < 0) throw new Fault('request-line')
-  if (lineEnd > REQUEST_LINE_BYTES_MAX) throw new Fault('request-line-too-long')
-  const { method, target, minor } = requestLine(text.slice(0, lineEnd))
-  seen.method = method
-  const carriage = method === 'CONNECT' ? 'connect' : 'http'
-  const asked = carriage === 'connect' ? authorityForm(target) : absoluteForm(target, method)
-  seen.host = asked.host
-  seen.port = asked.port
-  const fields = parseFields(text, lineEnd + 2, fieldsMax)
-  if (fields === 'malformed') throw new Fault('header-malformed')
-  if (fields === 'too-many') throw new Fault('head-too-large')
-  const found = scan(fields)
-  checkHost(found.host, asked, minor)
-  const framing = framingOf(found, minor)
-  if (carriage === 'connect' && framing.kind !== 'none') throw new Fault('framing-conflict')
-  const { connection } = found
-  return {
-    method,
-    carriage,
-    host: asked.host,
-    port: asked.port,
-    target: asked.target,
-    minor,
-    fields,
-    nominated: connection,
-    framing,
+  read(fieldsMax: number, lineBytesMax: number): Reason | null {
+    const text = this.#text
+    const lineEnd = text.indexOf('\r\n')
+    if (lineEnd < 0) return 'request-line'
+    if (lineEnd > lineBytesMax) return 'request-line-too-long'
+    const bytes = scan.load(text)
+    const line = new RequestLine()
+    const fault = line.read(text, bytes, lineEnd)
+    this.method = line.method
+    if (line.authority !== null) this.#goesTo(line.authority)
+    if (fault !== null) {
+      // CONNECT without a port: none is meant.
+      if (line.authority !== null) this.port = line.authority.port ?? 0
+      return fault
+    }
+    this.form = line.form
+    this.carriage = line.form === 'authority' ? 'connect' : 'http'
+    this.target = line.target
+    this.minor = line.minor
+    const wrong = scan.find(lineEnd + 2, fieldsMax)
+    if (wrong !== null) return wrong === 'malformed' ? 'header-malformed' : 'head-too-large'
+    return this.#fields(line)
+  }
+
+  #goesTo({ host, port, origin, lines }: Authority): void {
+    this.host = host
+    this.port = port ?? PLAIN_PORT
+    this.origin = origin
+    this.hostLines = lines
+  }
+
+  #fields(line: RequestLine): Reason | null {
+    const fault = this.#checkHost(line) ?? this.#framing() ?? this.#maxForwards()
+    if (fault !== null) return fault
+    this.nominated = nominations(PROXY_CONNECTION, nominations(CONNECTION, NO_NAMES))
+    const names = this.nominated
     // A proxy keeps no HTTP/1.0 client's connection, whatever it asks for (RFC 9112 section 9.3).
-    keepAlive: minor === 1 && !connection.includes('close'),
-    expectsContinue: expectation(found.expect, minor),
-    upgrade: minor === 1 && connection.includes('upgrade') ? protocolsOf(found.upgrade) : null,
-    proxyAuthorization: found.proxyAuthorization,
-    acceptLanguage: found.acceptLanguage,
-    via: found.via,
+    this.keepAlive = this.minor === 1 && (names === NO_NAMES || !names.includes('close'))
+    if (scan.times(UPGRADE) > 0 && this.minor === 1 && names.includes('upgrade')) {
+      this.upgrade = protocolsOf(scan.combined(UPGRADE)!)
+    }
+    if (scan.times(VIA) > 0) this.via = listOf(scan.combined(VIA)!)
+    if (scan.times(ACCEPT_LANGUAGE) > 0)
+      this.acceptLanguage = scan.value(scan.last(ACCEPT_LANGUAGE))
+    this.#credentials()
+    this.lines = this.#kept()
+    return this.#expectation()
+  }
+
+  #credentials(): void {
+    const times = scan.times(PROXY_AUTHORIZATION)
+    // Two credentials are two users: neither is believed.
+    if (times > 0) {
+      this.proxyAuthorization = times > 1 ? '' : scan.value(scan.last(PROXY_AUTHORIZATION))
+    }
+    if (scan.times(AUTHORIZATION) > 0) {
+      this.connectionAuth = isConnectionAuth(scan.combined(AUTHORIZATION)!)
+    }
+  }
+
+  /** One Host in HTTP/1.1, and it says what the target says (RFC 9112 section 3.2). */
+  #checkHost(line: RequestLine): Reason | null {
+    const hosts = scan.times(HOST)
+    if (hosts > 1 || (hosts === 0 && this.minor === 1)) return 'host-mismatch'
+    // Of HTTP/1.0, and the target names no host: nobody says where it is to go.
+    if (hosts === 0) return line.authority === null ? 'target-form' : null
+    const text = scan.value(scan.last(HOST))
+    if (line.authority !== null && text === line.written) return null
+    const authority = parseAuthority(text)
+    if (authority === null) return text.includes('@') ? 'host-mismatch' : 'host-malformed'
+    if (line.authority === null) {
+      this.#goesTo(authority)
+      return null
+    }
+    // CONNECT clients often leave their port out of Host; of http:// none means 80.
+    const port = authority.port ?? (this.carriage === 'connect' ? this.port : PLAIN_PORT)
+    return authority.host === this.host && port === this.port ? null : 'host-mismatch'
+  }
+
+  #framing(): Reason | null {
+    const lengths = scan.times(CONTENT_LENGTH)
+    const codings = scan.times(TRANSFER_ENCODING)
+    if (scan.times(FRAMING_LOOKALIKE) > 0) return 'framing-conflict'
+    if (codings > 0) {
+      const chunked = codings === 1 && scan.valueIs(scan.last(TRANSFER_ENCODING), 'chunked')
+      if (!chunked || lengths > 0 || this.minor === 0) return 'framing-conflict'
+      this.framing = CHUNKED
+    } else if (lengths > 0) {
+      const bytes = lengths === 1 ? parseLength(scan.value(scan.last(CONTENT_LENGTH))) : null
+      if (bytes === null) return 'framing-conflict'
+      this.framing = framingOfLength(bytes)
+    }
+    const bodiless = this.carriage === 'connect' || this.method === 'TRACE'
+    // A body where none may be (RFC 9110 sections 9.3.6 and 9.3.8) is the next request to some.
+    return bodiless && this.framing !== NONE ? 'framing-conflict' : null
+  }
+
+  /** One number at most (RFC 9110 section 7.6.2). */
+  #maxForwards(): Reason | null {
+    if (scan.times(MAX_FORWARDS) === 0) return null
+    if (this.method !== 'TRACE' && this.method !== 'OPTIONS') return null
+    if (scan.times(MAX_FORWARDS) > 1) return 'header-malformed'
+    this.maxForwards = parseLength(scan.value(scan.last(MAX_FORWARDS)))
+    return this.maxForwards === null ? 'header-malformed' : null
+  }
+
+  /** What of the fields may go on; a length is written as we read it. */
+  #kept(): string {
+    let skip = 1 << HOST
+    if (this.maxForwards !== null) skip |= 1 << MAX_FORWARDS
+    if (!isLengthOdd()) return keptLines(-1, this.nominated, skip)
+    return keptLines(-1, this.nominated, skip | (1 << CONTENT_LENGTH)) + lengthLine()
+  }
+
+  #expectation(): Reason | null {
+    if (scan.times(EXPECT) === 0) return null
+    if (scan.times(EXPECT) > 1 || !scan.valueIs(scan.last(EXPECT), '100-continue')) {
+      return 'expectation-unsupported'
+    }
+    // An HTTP/1.0 client does not know the answer to it (RFC 9110 section 10.1.1).
+    this.expectsContinue = this.minor === 1
+    return null
   }
 }
 
-function requestLine(line: string): { method: string; target: string; minor: 0 | 1 } {
-  const parts = line.split(' ')
-  if (parts.length !== 3) throw new Fault('request-line')
-  const [method, target, version] = parts as [string, string, string]
-  if (method.length > METHOD_LENGTH_MAX || !isToken(method)) throw new Fault('request-line')
-  if (!/^HTTP\/\d\.\d$/.test(version)) throw new Fault('request-line')
-  if (version !== 'HTTP/1.1' && version !== 'HTTP/1.0') throw new Fault('version-unsupported')
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: what may not stand in a target
-  if (target === '' || /[\u0000-\u0020\u007f]/.test(target)) throw new Fault('request-line')
-  return { method, target, minor: version === 'HTTP/1.1' ? 1 : 0 }
-}
-
-interface Asked {
-  readonly host: Host
-  readonly port: number
-  readonly target: string
-}
-
-/** CONNECT's `host:port`; the port must be there (RFC 9112 section 3.2.3). */
-function authorityForm(target: string): Asked {
-  if (target.includes('@')) throw new Fault('userinfo-forbidden')
-  const { host, port } = authority(target)
-  if (port === null) throw new Fault('target-form')
-  return { host, port, target: '' }
-}
-
-/** `http://host[:port]/path?query` (RFC 9112 section 3.2.2). */
-function absoluteForm(target: string, method: string): Asked {
-  if (target === '*' || target.startsWith('/')) throw new Fault('target-form')
-  const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.exec(target)
-  if (scheme === null) throw new Fault('target-form')
-  if (scheme[1]!.toLowerCase() !== 'http') throw new Fault('scheme-unsupported')
-  const start = scheme[0].length
-  const rest = target.slice(start)
-  const slash = rest.search(/[/?#]/)
-  const authorityText = slash < 0 ? rest : rest.slice(0, slash)
-  const path = slash < 0 ? '' : rest.slice(slash)
-  // A fragment never travels, and a backslash is a slash to some and not to others.
-  if (path.includes('#') || authorityText.includes('\\')) throw new Fault('request-line')
-  if (authorityText.includes('@')) throw new Fault('userinfo-forbidden')
-  const { host, port } = authority(authorityText)
-  return { host, port: port ?? 80, target: originForm(path, method) }
-}
-
-/** What we ask the origin for. OPTIONS without a path is about the server (RFC 9112 section 3.2.4). */
-function originForm(path: string, method: string): string {
-  if (path === '' && method === 'OPTIONS') return '*'
-  return encodeHighBytes(path[0] === '/' ? path : `/${path}`)
-}
-
-/** Bytes beyond ASCII in a path go on as browsers send them. */
-function encodeHighBytes(path: string): string {
-  return path.replace(
-    /[\u0080-\u00ff]/g,
-    (byte) => `%${byte.charCodeAt(0).toString(16).toUpperCase()}`,
-  )
-}
-
-/** `host[:port]`, IPv6 in brackets; bytes beyond ASCII are UTF-8. */
-function authority(text: string): { host: Host; port: number | null } {
-  const match = /^(\[[^\]]*\]|[^:]*)(?::(\d{0,6}))?$/.exec(text)
-  if (match === null) throw new Fault('host-malformed')
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: the ASCII range
-  const ascii = /^[\u0000-\u007f]*$/.test(match[1]!)
-  const name = ascii ? match[1]! : Buffer.from(match[1]!, 'latin1').toString('utf8')
-  const parsed = parseHost(name)
-  if (typeof parsed === 'string') throw new Fault('host-malformed')
-  const digits = match[2]
-  if (digits === undefined || digits === '') return { host: parsed.host, port: null }
-  const port = Number(digits)
-  if (digits.length > 5 || port < 1 || port > 65_535) throw new Fault('host-malformed')
-  return { host: parsed.host, port }
-}
-
-interface Found {
-  host: string[]
-  length: string[]
-  transferEncoding: string[]
-  connection: string[]
-  expect: string | null
-  upgrade: string | null
-  proxyAuthorization: string | null
-  acceptLanguage: string
-  via: string[]
-}
-
-/** Picks out of the fields what concerns us, in one pass. */
-function scan(fields: Fields): Found {
-  const found: Found = {
-    host: [],
-    length: [],
-    transferEncoding: [],
-    connection: [],
-    expect: null,
-    upgrade: null,
-    proxyAuthorization: null,
-    acceptLanguage: '',
-    via: [],
-  }
-  for (let i = 0; i < fields.length; i += 2) pick(found, fields[i]!.toLowerCase(), fields[i + 1]!)
-  return found
-}
-
-function pick(found: Found, name: string, value: string): void {
-  switch (name) {
-    case 'host':
-      found.host.push(value)
-      break
-    case 'content-length':
-      found.length.push(value)
-      break
-    case 'transfer-encoding':
-      found.transferEncoding.push(value)
-      break
-    case 'connection':
-    case 'proxy-connection':
-      pushAll(found.connection, listOf(value))
-      break
-    case 'expect':
-      found.expect = found.expect === null ? value : `${found.expect}, ${value}`
-      break
-    case 'upgrade':
-      found.upgrade = found.upgrade === null ? value : `${found.upgrade}, ${value}`
-      break
-    case 'proxy-authorization':
-      // Two credentials are two users: neither is believed.
-      found.proxyAuthorization = found.proxyAuthorization === null ? value : ''
-      break
-    case 'accept-language':
-      found.acceptLanguage = value
-      break
-    case 'via':
-      pushAll(found.via, listOf(value))
-      break
-  }
-}
-
-/** One Host in HTTP/1.1, and it says what the target says (RFC 9112 section 3.2). */
-function checkHost(hosts: string[], asked: Asked, minor: 0 | 1): void {
-  if (hosts.length > 1 || (minor === 1 && hosts.length === 0)) throw new Fault('host-mismatch')
-  const text = hosts[0]
-  if (text === undefined) return
-  if (text.includes('@')) throw new Fault('host-mismatch')
-  const { host, port } = authority(text)
-  if (host !== asked.host) throw new Fault('host-mismatch')
-  // CONNECT clients often leave their port out of Host; of http:// none means 80.
-  const meant = port ?? (asked.target === '' ? asked.port : 80)
-  if (meant !== asked.port) throw new Fault('host-mismatch')
-}
-
-function framingOf(found: Found, minor: 0 | 1): Framing {
-  const { length, transferEncoding } = found
-  if (transferEncoding.length > 0) {
-    const chunked =
-      transferEncoding.length === 1 && transferEncoding[0]!.toLowerCase() === 'chunked'
-    if (!chunked || length.length > 0 || minor === 0) throw new Fault('framing-conflict')
-    return { kind: 'chunked' }
-  }
-  if (length.length === 0) return { kind: 'none' }
-  const bytes = length.length === 1 ? parseLength(length[0]!) : null
-  if (bytes === null) throw new Fault('framing-conflict')
-  return bytes === 0 ? { kind: 'none' } : { kind: 'length', length: bytes }
-}
-
-/** What Upgrade asks for; null where it names nothing. */
-function protocolsOf(upgrade: string | null): string | null {
-  return upgrade === null || listOf(upgrade).length === 0 ? null : upgrade
-}
-
-function expectation(value: string | null, minor: 0 | 1): boolean {
-  if (value === null) return false
-  if (value.toLowerCase() !== '100-continue') throw new Fault('expectation-unsupported')
-  // An HTTP/1.0 client does not know the answer to it (RFC 9110 section 10.1.1).
-  return minor === 1
+/** What Upgrade asks for; null where it names nothing, or HTTP/2: in it other hosts could be asked for. */
+function protocolsOf(upgrade: string): string | null {
+  const names = listOf(upgrade)
+  return names.length === 0 || names.includes('h2c') ? null : upgrade
 }

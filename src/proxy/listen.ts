@@ -2,14 +2,22 @@
  * Owns: this thread's listeners: opening, moving and closing them, and the connections they took.
  * Never: closes an open connection because a listener has moved.
  */
-import { type AddressInfo, createServer, type Server, type Socket } from 'node:net'
+import type { Verdict } from '../policy/index.ts'
 import { refuse } from '../policy/index.ts'
+import { faultAnswer } from './answer.ts'
 import { Client } from './client.ts'
-import type { Engine } from './engine.ts'
-import { refusalBytes } from './refuse.ts'
+import type { Asker, Engine } from './engine.ts'
+import { boundTo, listenOn, type TcpHandle } from './tcp.ts'
+import { NOBODY, Wire } from './wire.ts'
 import type { Endpoint } from './world.ts'
 
 const BACKLOG = 1_024
+/** Connections that were turned away and are still being told so; beyond, they are just closed. */
+const LEAVING_MAX = 1_000
+const LEAVING_MS = 2_000
+
+const THREAD_FULL = refuse('connections-full', 'limits.connections')
+const ADDRESS_FULL = refuse('connections-of-address', 'limits.connectionsPerAddress')
 
 export interface ListenFailure {
   readonly endpoint: Endpoint
@@ -19,7 +27,9 @@ export interface ListenFailure {
 export class Listeners {
   readonly clients = new Set<Client>()
   readonly #engine: Engine
-  #servers = new Map<string, Server>()
+  /** Turned away, and until when. */
+  readonly #leaving = new Map<Wire, number>()
+  #servers = new Map<string, TcpHandle>()
   #setting: Promise<ListenFailure[]> = Promise.resolve([])
   #closed = false
 
@@ -29,7 +39,7 @@ export class Listeners {
 
   /** Where we listen now; port 0 has become the port that the system picked. */
   get endpoints(): Endpoint[] {
-    return [...this.#servers.values()].map(endpointOf)
+    return [...this.#servers.values()].map(boundTo)
   }
 
   /**
@@ -45,12 +55,12 @@ export class Listeners {
   async #move(wanted: readonly Endpoint[]): Promise<ListenFailure[]> {
     if (this.#closed) return []
     const failures: ListenFailure[] = []
-    const next = new Map<string, Server>()
+    const next = new Map<string, TcpHandle>()
     for (const endpoint of wanted) {
-      const opened = this.#servers.get(keyOf(endpoint)) ?? (await this.#open(endpoint))
+      const opened = this.#servers.get(keyOf(endpoint)) ?? this.#open(endpoint)
       if (typeof opened === 'string') failures.push({ endpoint, why: opened })
       // By where it is bound: who asks for port 0 asks from then on for the port that it became.
-      else next.set(endpoint.port === 0 ? keyOf(endpointOf(opened)) : keyOf(endpoint), opened)
+      else next.set(endpoint.port === 0 ? keyOf(boundTo(opened)) : keyOf(endpoint), opened)
     }
     for (const [key, server] of this.#servers) {
       if (next.has(key)) continue
@@ -63,59 +73,67 @@ export class Listeners {
     return failures
   }
 
-  #open({ address, port }: Endpoint): Promise<Server | string> {
-    const server = createServer({ allowHalfOpen: true, noDelay: true }, (socket) =>
-      this.#accept(socket),
-    )
-    return new Promise((resolve) => {
-      server.once('error', (error: NodeJS.ErrnoException) => resolve(error.code ?? error.message))
-      server.listen({ host: address, port, backlog: BACKLOG, reusePort: true }, () => {
-        server.removeAllListeners('error')
-        // Out of file descriptors and the like: the next connection is tried again.
-        server.on('error', () => this.#engine.count('connections-full'))
-        resolve(server)
-      })
-    })
+  #open({ address, port }: Endpoint): TcpHandle | string {
+    const server = listenOn(address, port, BACKLOG)
+    if (typeof server === 'string') return server
+    server.onconnection = (status, client) => {
+      // Out of file descriptors and the like: the next connection is tried again.
+      if (status !== 0) this.#engine.count('connections-full')
+      else this.#accept(new Wire(client, NOBODY))
+    }
+    return server
   }
 
-  #accept(socket: Socket): void {
-    const { counters, world } = this.#engine
+  #accept(wire: Wire): void {
+    const { counters } = this.#engine
     counters.connections++
-    if (socket.remoteAddress === undefined) {
+    const address = wire.peer?.address
+    if (address === undefined) {
       // Reset before we came to it: there is nobody to answer, and no address to decide or record by.
-      socket.on('error', () => {})
-      socket.destroy()
+      wire.destroy()
       return
     }
-    if (this.clients.size >= world.limits.connections) {
-      this.#turnAway(socket)
+    const asker = this.#engine.askerAt(address)
+    const full = this.#limitOf(asker)
+    if (full !== null) {
+      this.#turnAway(wire, full)
       return
     }
     counters.connectionsOpen++
-    this.clients.add(
-      new Client(socket, this.#engine, (client) => {
-        counters.connectionsOpen--
-        this.clients.delete(client)
-      }),
-    )
+    const onClose = (client: Client) => {
+      counters.connectionsOpen--
+      this.#engine.tally.give('address', asker.tallyKey)
+      this.clients.delete(client)
+    }
+    this.clients.add(new Client({ wire, asker, engine: this.#engine, onClose }))
   }
 
-  #turnAway(socket: Socket): void {
-    this.#engine.count('connections-full')
-    socket.on('error', () => {})
-    const bytes = refusalBytes({
-      reason: 'connections-full',
-      verdict: refuse('connections-full', 'limits.connections'),
-      method: '',
-      acceptLanguage: '',
-      host: '',
-      user: '',
-      minutes: null,
-      challenges: [],
-      nowMs: this.#engine.clock(),
-      keepAlive: false,
-    })
-    socket.end(bytes, () => socket.destroy())
+  /** Takes a share of the address's connections. Not null: there is none left, here or of the thread's. */
+  #limitOf({ tallyKey }: Asker): Verdict | null {
+    const { world, tally } = this.#engine
+    const { connections, connectionsPerAddress } = world.limits
+    if (this.clients.size >= connections) return THREAD_FULL
+    return tally.take('address', tallyKey, connectionsPerAddress) ? null : ADDRESS_FULL
+  }
+
+  /** Answers, and waits a moment for the client to go: closing at once would reset what we say. */
+  #turnAway(wire: Wire, verdict: Verdict): void {
+    this.#engine.count(verdict.reason)
+    if (this.#leaving.size >= LEAVING_MAX) {
+      wire.destroy()
+      return
+    }
+    this.#leaving.set(wire, this.#engine.monotonic() + LEAVING_MS)
+    wire.owner = { ...NOBODY, onClose: () => this.#leaving.delete(wire) }
+    wire.write(faultAnswer(null, verdict, this.#engine.clock()))
+    wire.end()
+    wire.resume()
+  }
+
+  /** Call every second. */
+  sweep(nowMs: number): void {
+    for (const client of this.clients) client.sweep(nowMs)
+    for (const [wire, untilMs] of this.#leaving) if (nowMs >= untilMs) wire.destroy()
   }
 
   close(): void {
@@ -123,12 +141,6 @@ export class Listeners {
     for (const server of this.#servers.values()) server.close()
     this.#servers.clear()
   }
-}
-
-/** Where a server that listens is bound. */
-function endpointOf(server: Server): Endpoint {
-  const { address, port } = server.address() as AddressInfo
-  return { address, port }
 }
 
 function keyOf({ address, port }: Endpoint): string {

@@ -2,7 +2,7 @@
  * Owns: idle connections to origins, bounded per origin and in all, and when they are too old to use.
  * Never: dials, or keeps a connection on which anything has been said since its last answer.
  */
-import type { Socket } from 'node:net'
+import { NOBODY, type Wire, type WireOwner } from './wire.ts'
 
 export interface PoolLimits {
   readonly poolPerOrigin: number
@@ -10,10 +10,33 @@ export interface PoolLimits {
   readonly poolIdleMs: number
 }
 
-interface Idle {
-  readonly socket: Socket
+/** The owner of an idle wire: whatever happens to it, it is of no more use. */
+class Idle implements WireOwner {
+  readonly wire: Wire
+  readonly origin: string
   readonly sinceMs: number
-  readonly forget: () => void
+  readonly #pool: Pool
+
+  constructor(pool: Pool, origin: string, wire: Wire, sinceMs: number) {
+    this.#pool = pool
+    this.origin = origin
+    this.wire = wire
+    this.sinceMs = sinceMs
+  }
+
+  onBytes(): void {
+    this.#pool.drop(this)
+  }
+
+  onEnd(): void {
+    this.#pool.drop(this)
+  }
+
+  onClose(): void {
+    this.#pool.drop(this)
+  }
+
+  onDrain(): void {}
 }
 
 export class Pool {
@@ -35,75 +58,64 @@ export class Pool {
     this.#limits = limits
   }
 
-  /** The connection to `origin` that was used last, or null. */
-  take(origin: string): Socket | null {
-    for (;;) {
-      const idle = this.#idle.get(origin)?.at(-1)
-      if (idle === undefined) return null
-      this.#remove(origin, idle)
-      // One that failed a moment ago has not told us of its close yet.
-      if (isFit(idle.socket)) return idle.socket
-      idle.socket.destroy()
-    }
+  /** The connection to `origin` that was used last, or null. Its owner is whoever takes it. */
+  take(origin: string): Wire | null {
+    const list = this.#idle.get(origin)
+    const idle = list?.pop()
+    if (list === undefined || idle === undefined) return null
+    if (list.length === 0) this.#idle.delete(origin)
+    this.#total--
+    idle.wire.owner = NOBODY
+    return idle.wire
   }
 
-  /** Keeps `socket` for the next request to `origin`, or closes it where there is no room. */
-  give(origin: string, socket: Socket, nowMs: number): void {
-    const list = this.#idle.get(origin) ?? []
-    const full = list.length >= this.#limits.poolPerOrigin || this.#total >= this.#limits.poolTotal
-    if (full || !isFit(socket)) {
-      socket.destroy()
+  /** Keeps `wire` for the next request to `origin`, or closes it where there is no room. */
+  give(origin: string, wire: Wire, nowMs: number): void {
+    const list = this.#idle.get(origin)
+    const full =
+      (list?.length ?? 0) >= this.#limits.poolPerOrigin || this.#total >= this.#limits.poolTotal
+    if (full || !isFit(wire)) {
+      wire.owner = NOBODY
+      wire.destroy()
       return
     }
-    const drop = () => {
-      this.#remove(origin, idle)
-      socket.destroy()
-    }
-    const forget = () => {
-      for (const event of ['data', 'end', 'close']) socket.off(event, drop)
-    }
-    const idle: Idle = { socket, sinceMs: nowMs, forget }
-    for (const event of ['data', 'end', 'close']) socket.on(event, drop)
-    socket.resume()
-    list.push(idle)
-    this.#idle.set(origin, list)
+    const idle = new Idle(this, origin, wire, nowMs)
+    wire.owner = idle
+    wire.resume()
+    if (list === undefined) this.#idle.set(origin, [idle])
+    else list.push(idle)
     this.#total++
   }
 
-  /** Closes what has been idle for too long. */
+  /** Closes what has been idle for too long: the oldest of each origin stand first. */
   sweep(nowMs: number): void {
-    for (const [origin, list] of this.#idle) {
-      for (const idle of [...list]) {
-        if (nowMs - idle.sinceMs < this.#limits.poolIdleMs) continue
-        this.#remove(origin, idle)
-        idle.socket.destroy()
-      }
+    for (const list of [...this.#idle.values()]) {
+      const fresh = list.findIndex(({ sinceMs }) => nowMs - sinceMs < this.#limits.poolIdleMs)
+      for (const idle of list.slice(0, fresh < 0 ? list.length : fresh)) this.drop(idle)
     }
   }
 
   clear(): void {
     this.era++
-    for (const [origin, list] of this.#idle) {
-      for (const idle of [...list]) {
-        this.#remove(origin, idle)
-        idle.socket.destroy()
-      }
+    for (const list of [...this.#idle.values()]) {
+      for (const idle of [...list]) this.drop(idle)
     }
   }
 
-  #remove(origin: string, idle: Idle): void {
-    const list = this.#idle.get(origin)
+  /** Closes an idle connection. */
+  drop(idle: Idle): void {
+    const list = this.#idle.get(idle.origin)
     const at = list?.indexOf(idle) ?? -1
     if (list === undefined || at < 0) return
-    idle.forget()
     list.splice(at, 1)
-    if (list.length === 0) this.#idle.delete(origin)
+    if (list.length === 0) this.#idle.delete(idle.origin)
     this.#total--
+    idle.wire.owner = NOBODY
+    idle.wire.destroy()
   }
 }
 
-/** Open both ways, and with nothing said that nobody has read: that would be taken for the next answer. */
-function isFit(socket: Socket): boolean {
-  const { destroyed, readableEnded, readableLength, writable } = socket
-  return !destroyed && !readableEnded && readableLength === 0 && writable
+/** Open both ways, and with nothing of ours still to be sent. */
+function isFit(wire: Wire): boolean {
+  return !wire.ended && wire.writable && !wire.full
 }

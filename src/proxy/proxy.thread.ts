@@ -6,7 +6,6 @@ import { performance } from 'node:perf_hooks'
 import { parentPort, workerData } from 'node:worker_threads'
 import { sharedClock } from '../ledger/clock.ts'
 import { Ledger } from '../ledger/ledger.ts'
-import { systemResolve } from './dial.ts'
 import { Engine } from './engine.ts'
 import { freeDropped } from './free.ts'
 import { Listeners } from './listen.ts'
@@ -30,9 +29,10 @@ const engine = new Engine({
   world: taken(),
   run: data.run,
   ledger: new Ledger(data.ledger),
+  tally: data.tally,
+  thread: data.thread,
   clock: sharedClock(data.clock, Date.now),
   monotonic: () => performance.now(),
-  resolve: systemResolve,
   alarm,
 })
 const listeners = new Listeners(engine)
@@ -46,7 +46,7 @@ const ticking = setInterval(() => engine.tick(), FLUSH_MS)
 const sweeping = setInterval(() => {
   const nowMs = performance.now()
   engine.cutSpent()
-  for (const client of listeners.clients) client.sweep(nowMs)
+  listeners.sweep(nowMs)
   engine.pool.sweep(nowMs)
   say({ kind: 'counters', counters: engine.snapshot() })
 }, SECOND_MS)
@@ -90,7 +90,7 @@ async function drain(): Promise<void> {
     await nextTick()
   }
   engine.cutAll()
-  for (const client of listeners.clients) client.socket.destroy()
+  for (const client of listeners.clients) client.wire.destroy()
   clearInterval(sweeping)
   await flush()
   clearInterval(ticking)

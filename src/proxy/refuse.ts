@@ -49,6 +49,7 @@ export function refusalBytes(refusal: Refusal): Buffer {
     `Sluss-Reason: ${quotable(reason)}; rule="${quotable(verdict.rule)}"`,
     `Proxy-Status: sluss${proxyError(entry.proxyError, reason, verdict)}`,
     ...refusal.challenges.map((challenge) => `Proxy-Authenticate: ${challenge}`),
+    ...(entry.retryAfterS === undefined ? [] : [`Retry-After: ${entry.retryAfterS}`]),
     'Content-Type: text/html; charset=utf-8',
     `Content-Language: ${language}`,
     `Content-Length: ${page.length}`,

@@ -4,14 +4,33 @@
  *
  * Source: RFC 9112 sections 4 and 6.3.
  */
-import { type Fields, listOf, parseFields, pushAll } from './fields.ts'
-import { type Framing, parseLength } from './framing.ts'
+import {
+  CONNECTION,
+  CONTENT_LENGTH,
+  scan,
+  TRANSFER_ENCODING,
+  WWW_AUTHENTICATE,
+} from './field-scan.ts'
+import { type Fields, keptLines, NO_NAMES, nominations, parseFields } from './fields.ts'
+import {
+  CHUNKED,
+  CLOSE,
+  type Framing,
+  framingOfLength,
+  isLengthOdd,
+  lengthLine,
+  NONE,
+  parseLength,
+} from './framing.ts'
 
 export interface ResponseHead {
   readonly status: number
   readonly phrase: string
   readonly minor: 0 | 1
+  /** All fields as they came. Read anew at each use: not for every answer. */
   readonly fields: Fields
+  /** The status line and what of the fields may go on: lines ended by CR LF, as we write them. */
+  readonly lines: string
   readonly nominated: readonly string[]
   readonly framing: Framing
   /** The origin means to keep the connection open. */
@@ -20,7 +39,9 @@ export interface ResponseHead {
   readonly connectionAuth: boolean
 }
 
-const STATUS_LINE = /^HTTP\/1\.([01]) ([1-9]\d\d)(?: ([\t\u0020-\u007e\u0080-\u00ff]*))?$/
+/** `HTTP/1.1 200`, and the blank before the phrase. */
+const STATUS_END = 12
+const PHRASE_START = 13
 
 /**
  * `text` is the head in latin1, from the status line to the last field line's CR LF. `method` is the
@@ -31,81 +52,126 @@ export function parseResponseHead(
   method: string,
   fieldsMax: number,
 ): ResponseHead | null {
-  const lineEnd = text.indexOf('\r\n')
-  if (lineEnd < 0) return null
-  const match = STATUS_LINE.exec(text.slice(0, lineEnd))
-  if (match === null) return null
-  const fields = parseFields(text, lineEnd + 2, fieldsMax)
-  if (typeof fields === 'string') return null
-  const minor = match[1] === '1' ? 1 : 0
-  const status = Number(match[2])
-  const found = scan(fields)
-  const framing = framingOf(found, status, method, minor)
-  if (framing === null) return null
-  const { connection } = found
-  const lasting =
-    !connection.includes('close') && (minor === 1 || connection.includes('keep-alive'))
-  return {
-    status,
-    phrase: match[3] ?? '',
-    minor,
-    fields: hasLengthToDrop(found, status) ? oneLength(fields, status) : fields,
-    nominated: connection,
-    framing,
-    keepAlive: lasting && framing.kind !== 'close',
-    connectionAuth: found.connectionAuth,
+  const head = new Response(text)
+  const fits = head.read(method, fieldsMax)
+  scan.clear()
+  return fits ? head : null
+}
+
+class Response implements ResponseHead {
+  status = 0
+  phrase = ''
+  lines = ''
+  minor: 0 | 1 = 1
+  nominated = NO_NAMES
+  framing: Framing = CLOSE
+  keepAlive = false
+  connectionAuth = false
+  readonly #text: string
+
+  constructor(text: string) {
+    this.#text = text
+  }
+
+  get fields(): Fields {
+    const start = this.#text.indexOf('\r\n') + 2
+    const fields = parseFields(this.#text, start, Number.MAX_SAFE_INTEGER)
+    return typeof fields === 'string' ? [] : fields
+  }
+
+  read(method: string, fieldsMax: number): boolean {
+    const text = this.#text
+    const lineEnd = text.indexOf('\r\n')
+    if (lineEnd < STATUS_END) return false
+    if (!this.#statusLine(scan.load(text), lineEnd)) return false
+    if (scan.find(lineEnd + 2, fieldsMax) !== null) return false
+    const framing = this.#framing(method)
+    if (framing === null) return false
+    this.framing = framing
+    this.nominated = nominations(CONNECTION, NO_NAMES)
+    const names = this.nominated
+    const lasting =
+      names === NO_NAMES
+        ? this.minor === 1
+        : !names.includes('close') && (this.minor === 1 || names.includes('keep-alive'))
+    this.keepAlive = lasting && framing !== CLOSE && !this.#hasDoubtfulEnd()
+    if (scan.times(WWW_AUTHENTICATE) > 0) {
+      this.connectionAuth = isConnectionAuth(scan.combined(WWW_AUTHENTICATE)!)
+    }
+    this.lines = this.#kept(lineEnd)
+    return true
+  }
+
+  /** `HTTP/1.` 0 or 1, a blank, three digits, and where there is a phrase a blank and the phrase. */
+  #statusLine(bytes: Buffer, lineEnd: number): boolean {
+    if (!scan.text.startsWith('HTTP/1.')) return false
+    const minor = bytes[7]! - 48
+    const hundreds = bytes[9]! - 48
+    const tens = bytes[10]! - 48
+    const ones = bytes[11]! - 48
+    if ((minor !== 0 && minor !== 1) || bytes[8] !== 32 || hundreds < 1 || hundreds > 9)
+      return false
+    if (tens < 0 || tens > 9 || ones < 0 || ones > 9) return false
+    if (lineEnd > STATUS_END && bytes[STATUS_END] !== 32) return false
+    for (let at = PHRASE_START; at < lineEnd; at++) {
+      const byte = bytes[at]!
+      if ((byte < 32 && byte !== 9) || byte === 127) return false
+    }
+    this.minor = minor
+    this.status = 100 * hundreds + 10 * tens + ones
+    this.phrase = scan.text.slice(PHRASE_START, Math.max(PHRASE_START, lineEnd))
+    return true
+  }
+
+  #framing(method: string): Framing | null {
+    const lengths = scan.times(CONTENT_LENGTH)
+    const codings = scan.times(TRANSFER_ENCODING)
+    // Two codings, and a coding and a length, are two framings: also of an answer that has no body.
+    if (codings > 1 || (codings > 0 && lengths > 0)) return null
+    const bytes = lengths > 0 ? equalLengths() : null
+    if (lengths > 0 && bytes === null) return null
+    const { status } = this
+    if (method === 'HEAD' || forbidsLength(status) || status === 304) return NONE
+    if (codings > 0) {
+      const chunked = scan.valueIs(scan.last(TRANSFER_ENCODING), 'chunked')
+      return chunked && this.minor === 1 ? CHUNKED : null
+    }
+    return bytes === null ? CLOSE : framingOfLength(bytes)
+  }
+
+  /** True where there may be no body, and the origin says that there is one: what follows may be it. */
+  #hasDoubtfulEnd(): boolean {
+    if (!forbidsLength(this.status)) return false
+    const length = scan.times(CONTENT_LENGTH) > 0 ? equalLengths() : 0
+    return length !== 0 || scan.times(TRANSFER_ENCODING) > 0
+  }
+
+  #kept(lineEnd: number): string {
+    const canonical = this.minor === 1 && lineEnd > STATUS_END
+    const line = canonical ? '' : `HTTP/1.1 ${this.status} ${this.phrase}\r\n`
+    const from = canonical ? 0 : -1
+    const { nominated } = this
+    const skip = 1 << CONTENT_LENGTH
+    if (forbidsLength(this.status)) return line + keptLines(from, nominated, skip)
+    if (isLengthOdd()) return line + keptLines(from, nominated, skip) + lengthLine()
+    return line + keptLines(from, nominated, 0)
   }
 }
 
-interface Found {
-  readonly length: string[]
-  readonly transferEncoding: string[]
-  readonly connection: string[]
-  connectionAuth: boolean
-}
-
-function scan(fields: Fields): Found {
-  const found: Found = { length: [], transferEncoding: [], connection: [], connectionAuth: false }
-  for (let i = 0; i < fields.length; i += 2) {
-    const value = fields[i + 1]!
-    switch (fields[i]!.toLowerCase()) {
-      case 'content-length':
-        found.length.push(value)
-        break
-      case 'transfer-encoding':
-        found.transferEncoding.push(value)
-        break
-      case 'connection':
-        pushAll(found.connection, listOf(value))
-        break
-      case 'www-authenticate':
-        if (isConnectionAuth(value)) found.connectionAuth = true
-        break
+/** The length of the head's Content-Length, or of several that are one, letter for letter; or null. */
+function equalLengths(): number | null {
+  const last = scan.value(scan.last(CONTENT_LENGTH))
+  if (scan.times(CONTENT_LENGTH) > 1) {
+    for (let i = 0; i < scan.count; i++) {
+      if (scan.kind(i) === CONTENT_LENGTH && scan.value(i) !== last) return null
     }
   }
-  return found
+  return parseLength(last)
 }
 
 /** A status that has no content may not announce a length (RFC 9110 section 8.6). */
 function forbidsLength(status: number): boolean {
   return status < 200 || status === 204
-}
-
-function hasLengthToDrop({ length }: Found, status: number): boolean {
-  return length.length > 1 || (length.length === 1 && forbidsLength(status))
-}
-
-/** `fields` with one Content-Length instead of several equal ones, or with none where none may be. */
-function oneLength(fields: Fields, status: number): Fields {
-  const kept: Fields = []
-  let seen = forbidsLength(status)
-  for (let i = 0; i < fields.length; i += 2) {
-    const isLength = fields[i]!.toLowerCase() === 'content-length'
-    if (isLength && seen) continue
-    seen ||= isLength
-    kept.push(fields[i]!, fields[i + 1]!)
-  }
-  return kept
 }
 
 /**
@@ -123,22 +189,4 @@ export function hasConnectionAuth(fields: Fields): boolean {
       return true
   }
   return false
-}
-
-function framingOf(found: Found, status: number, method: string, minor: 0 | 1): Framing | null {
-  const { length, transferEncoding } = found
-  const bytes = length.length === 0 ? null : parseLength(length[0]!)
-  const lengthWrong =
-    length.length > 0 && (bytes === null || length.some((value) => value !== length[0]))
-  // Two codings are two framings, also of an answer that has no body.
-  if (lengthWrong || transferEncoding.length > 1) return null
-  if (transferEncoding.length > 0 && length.length > 0) return null
-  if (method === 'HEAD' || forbidsLength(status) || status === 304) return { kind: 'none' }
-  if (transferEncoding.length > 0) {
-    const chunked =
-      transferEncoding.length === 1 && transferEncoding[0]!.toLowerCase() === 'chunked'
-    return chunked && minor === 1 ? { kind: 'chunked' } : null
-  }
-  if (bytes === null) return { kind: 'close' }
-  return bytes === 0 ? { kind: 'none' } : { kind: 'length', length: bytes }
 }

@@ -1,78 +1,171 @@
 /**
- * Owns: two sockets joined: bytes both ways, back-pressure, half-close, idle time, the count of bytes.
- * Never: looks into the bytes, or decides; its flow is cut from outside when the minutes are spent.
+ * Owns: two wires joined byte for byte: back pressure, half-close both ways, idleness, the count.
+ * Never: looks at what passes but for its first bytes (greeting.ts), or ends without telling its flow why.
  */
-import type { Socket } from 'node:net'
 import type { Ending } from '../policy/index.ts'
+import type { Engine } from './engine.ts'
 import type { Flow } from './flow.ts'
+import { type Greeting, type GreetingState, TLS_ALERT } from './greeting.ts'
+import type { Wire, WireOwner } from './wire.ts'
 
-/** When one side has closed, how long the other may neither take what is left for it nor say anything. */
-const LAST_BYTES_MS = 10_000
+/** What one side may still send when the other has closed: its last bytes, not another hour. */
+const LAST_BYTES_MS = 5_000
 /** How long a tunnel may be silent once one side has ended: the other may be gone, and nobody tells us. */
 const HALF_OPEN_MS = 120_000
 /** What a side may still send to one that has closed before it is cut: its last words, not a download. */
 const LAST_BYTES_MAX = 65_536
 
 export interface TunnelOptions {
-  readonly client: Socket
-  readonly origin: Socket
+  readonly client: Wire
+  readonly origin: Wire
   readonly flow: Flow
-  readonly idleMs: number
-  readonly now: () => number
+  readonly engine: Engine
+  /** Judges the first bytes; null where they are not to be looked at. */
+  readonly greeting: Greeting | null
   /** Called once, when both sides are closed. */
   readonly onClose: () => void
 }
 
-/** Joins the two; both must be paused or fresh, with nothing else listening to their data. */
-export class Tunnel {
-  readonly #options: TunnelOptions
-  #ending: Ending = 'complete'
-  #open = 2
-  /** Bytes for a side that had closed. */
-  #lostBytes = 0
+/** One direction's reader: what comes from `from` goes to the other side. */
+class Side implements WireOwner {
+  readonly wire: Wire
+  readonly #tunnel: Tunnel
+  readonly #isClient: boolean
+  closed = false
 
-  constructor(options: TunnelOptions) {
-    this.#options = options
-    const { client, origin, flow, idleMs } = options
-    flow.cut = (ending) => this.cut(ending)
-    for (const socket of [client, origin]) socket.once('close', () => this.#closed(socket))
-    client.on('data', (bytes: Buffer) => {
-      if (origin.destroyed) return this.#lose(bytes.length, 'origin-closed')
-      flow.movedUp(bytes.length)
-      if (!origin.write(bytes)) client.pause()
-    })
-    origin.on('data', (bytes: Buffer) => {
-      if (client.destroyed) return this.#lose(bytes.length, 'client-closed')
-      flow.movedDown(bytes.length)
-      if (!client.write(bytes)) origin.pause()
-    })
-    origin.on('drain', () => client.resume())
-    client.on('drain', () => origin.resume())
-    client.on('end', () => this.#halfOpen(origin))
-    origin.on('end', () => this.#halfOpen(client))
-    // Every byte passes the client's socket, so its own timer sees the activity of both sides.
-    client.setTimeout(idleMs, () => this.cut('timeout'))
-    if (client.readableEnded) this.#halfOpen(origin)
-    if (origin.readableEnded) this.#halfOpen(client)
-    client.resume()
-    origin.resume()
-    // One of them may have closed while the other was being opened.
-    for (const socket of [client, origin]) if (socket.closed) this.#closed(socket)
+  constructor(tunnel: Tunnel, wire: Wire, isClient: boolean) {
+    this.#tunnel = tunnel
+    this.wire = wire
+    this.#isClient = isClient
+    wire.owner = this
   }
 
-  /** One side has ended: `other` is told, and may answer still. */
-  #halfOpen(other: Socket): void {
-    const { client, idleMs } = this.#options
-    other.end()
-    // A side that has closed has been given its last time already.
-    if (!client.destroyed && this.#open === 2) client.setTimeout(Math.min(idleMs, HALF_OPEN_MS))
+  onBytes(bytes: Buffer): void {
+    this.#tunnel.carry(bytes, this.#isClient)
+  }
+
+  onEnd(): void {
+    this.#tunnel.halfOpen(this.#isClient)
+  }
+
+  onDrain(): void {
+    this.#tunnel.drained(this.#isClient)
+  }
+
+  onClose(): void {
+    this.closed = true
+    this.#tunnel.closed(this.#isClient)
+  }
+}
+
+/** Joins the two; nothing of either may be unread elsewhere. */
+export class Tunnel {
+  readonly #options: TunnelOptions
+  readonly #client: Side
+  readonly #origin: Side
+  readonly #flow: Flow
+  #ending: Ending = 'complete'
+  /** Bytes for a side that had closed. */
+  #lostBytes = 0
+  /** Something has moved since the last sweep. */
+  #active = true
+  #lastActiveMs: number
+  readonly #endMs: number
+  #greeting: Greeting | null
+  #isHalfOpen = false
+  /** Where one side has closed: when the other is cut. */
+  #cutAtMs = Number.POSITIVE_INFINITY
+  #cutAs: Ending = 'timeout'
+
+  constructor(options: TunnelOptions) {
+    const { client, origin, flow, engine } = options
+    this.#options = options
+    this.#flow = flow
+    this.#client = new Side(this, client, true)
+    this.#origin = new Side(this, origin, false)
+    this.#lastActiveMs = engine.monotonic()
+    this.#endMs = this.#lastActiveMs + engine.world.limits.tunnelLifetimeMs
+    this.#greeting = options.greeting
+    flow.cut = this.cut
+  }
+
+  /** Begins to carry; `first` came from the client before there was a tunnel. */
+  start(first: Buffer): void {
+    const client = this.#client.wire
+    const origin = this.#origin.wire
+    if (first.length > 0) this.carry(first, true)
+    if (client.ended) this.halfOpen(true)
+    if (origin.ended) this.halfOpen(false)
+    if (!origin.full) client.resume()
+    if (!client.full) origin.resume()
+  }
+
+  carry(bytes: Buffer, fromClient: boolean): void {
+    if (fromClient && this.#greeting !== null) this.#greet(this.#greeting.push(bytes), bytes)
+    else this.#pass(bytes, fromClient)
+  }
+
+  #pass(bytes: Buffer, fromClient: boolean): void {
+    const from = fromClient ? this.#client : this.#origin
+    const to = fromClient ? this.#origin : this.#client
+    if (to.wire.destroyed) {
+      this.#lose(bytes.length, fromClient ? 'origin-closed' : 'client-closed')
+      return
+    }
+    this.#active = true
+    if (fromClient) this.#flow.movedUp(bytes.length)
+    else this.#flow.movedDown(bytes.length)
+    to.wire.write(bytes)
+    if (to.wire.full) from.wire.pause()
+  }
+
+  /** `last` came now, and is not held by the greeting. */
+  #greet(state: GreetingState, last: Buffer | null): void {
+    const greeting = this.#greeting!
+    this.#active = true
+    if (state === 'more') return
+    this.#greeting = null
+    if (state === 'pass') {
+      this.#pass(greeting.all(last), true)
+      return
+    }
+    const { engine } = this.#options
+    this.#flow.verdict = greeting.verdict!
+    this.#ending = 'refused'
+    this.#origin.wire.destroy()
+    if (greeting.isTls) this.#client.wire.write(TLS_ALERT)
+    this.#client.wire.end()
+    this.#cutAs = 'refused'
+    this.#cutAtMs = engine.monotonic() + LAST_BYTES_MS
+  }
+
+  /** `isClient` has taken all; the other may send again. */
+  drained(isClient: boolean): void {
+    this.#active = true
+    const other = isClient ? this.#origin : this.#client
+    other.wire.resume()
+  }
+
+  /** One side has ended: the other is told, and may answer still. */
+  halfOpen(isClient: boolean): void {
+    if (isClient) this.#endGreeting()
+    const other = isClient ? this.#origin : this.#client
+    other.wire.end()
+    this.#active = true
+    this.#isHalfOpen = true
+  }
+
+  /** The client says no more, or takes too long to say it. */
+  #endGreeting(): void {
+    const state = this.#greeting?.end() ?? null
+    if (state !== null) this.#greet(state, null)
   }
 
   /** Ends both sides at once. */
-  cut(ending: Ending): void {
+  readonly cut = (ending: Ending): void => {
     if (this.#ending === 'complete') this.#ending = ending
-    this.#options.client.destroy()
-    this.#options.origin.destroy()
+    this.#client.wire.destroy()
+    this.#origin.wire.destroy()
   }
 
   /** Nobody takes these bytes: `ending` says which side has gone. */
@@ -86,22 +179,33 @@ export class Tunnel {
    * first, the other may end too, and the tunnel was whole: many close without waiting for the TLS
    * close_notify that answers theirs. A side that closes without an end has been reset.
    */
-  #closed(socket: Socket): void {
-    const { client, origin, flow, now, onClose } = this.#options
-    const [other, ending] =
-      socket === client
-        ? ([origin, 'client-closed'] as const)
-        : ([client, 'origin-closed'] as const)
-    this.#open--
-    if (!socket.readableEnded && this.#ending === 'complete') this.#ending = ending
-    if (!other.destroyed) {
-      other.removeAllListeners('timeout')
-      other.setTimeout(LAST_BYTES_MS, () => this.cut(ending))
-      if (socket.readableEnded) other.resume()
-      else other.destroySoon()
+  closed(isClient: boolean): void {
+    const gone = isClient ? this.#client : this.#origin
+    const other = isClient ? this.#origin : this.#client
+    const ending = isClient ? 'client-closed' : 'origin-closed'
+    if (!gone.wire.ended && this.#ending === 'complete') this.#ending = ending
+    if (!other.wire.destroyed && this.#ending !== 'refused') {
+      this.#cutAtMs = this.#options.engine.monotonic() + LAST_BYTES_MS
+      this.#cutAs = ending
+      if (gone.wire.ended) other.wire.resume()
+      else other.wire.destroySoon()
     }
-    if (this.#open > 0) return
-    flow.end(this.#ending, now())
-    onClose()
+    if (!this.#client.closed || !this.#origin.closed) return
+    this.#flow.end(this.#ending, this.#options.engine.clock())
+    this.#options.onClose()
+  }
+
+  /** Call every second: ends what has been silent, or has lived, for too long. */
+  sweep(nowMs: number): void {
+    if (this.#active) {
+      this.#active = false
+      this.#lastActiveMs = nowMs
+    }
+    const { tunnelIdleMs } = this.#options.engine.world.limits
+    const silentMs = this.#isHalfOpen ? Math.min(tunnelIdleMs, HALF_OPEN_MS) : tunnelIdleMs
+    if (this.#greeting?.isOverdue(nowMs)) this.#endGreeting()
+    if (nowMs >= this.#cutAtMs) this.cut(this.#cutAs)
+    else if (nowMs - this.#lastActiveMs >= silentMs) this.cut('timeout')
+    else if (nowMs >= this.#endMs) this.cut('lifetime')
   }
 }

@@ -43,6 +43,15 @@ export interface LogRules {
   readonly unacknowledged: number
 }
 
+/** Whom to ask for names, and how long answers are kept. */
+export interface DnsRules {
+  /** In order; empty: those of /etc/resolv.conf. */
+  readonly servers: readonly Endpoint[]
+  readonly shortestMs: number
+  readonly longestMs: number
+  readonly negativeMs: number
+}
+
 /** Immutable; a thread swaps the whole of it between two events. */
 export interface World {
   readonly policy: Policy
@@ -55,6 +64,7 @@ export interface World {
   readonly portal: readonly Endpoint[]
   readonly limits: Limits
   readonly log: LogRules
+  readonly dns: DnsRules
   /** Fixed names: host to addresses in canonical text. */
   readonly hosts: Readonly<Record<string, readonly string[]>>
 }
@@ -66,6 +76,8 @@ export interface ThreadData {
   /** Null once the thread has taken it: what a thread is started with lives as long as the thread. */
   world: World | null
   readonly ledger: SharedArrayBuffer
+  /** What is counted over all threads (tally-memory.ts). */
+  readonly tally: SharedArrayBuffer
   /** Null: the system's clock. */
   readonly clock: SharedArrayBuffer | null
 }
@@ -101,6 +113,12 @@ export interface Counters {
   records: number
   recordsAcknowledged: number
   recordsLost: number
+  /** Names of origins that were known when they were wanted. */
+  nameHits: number
+  /** To DNS servers: two for a name, one of each family. */
+  nameQuestions: number
+  /** Names that no server could say anything of. */
+  nameFailures: number
   /** By reason code: every verdict and every failure. */
   reasons: Record<string, number>
 }
@@ -118,6 +136,9 @@ export function newCounters(): Counters {
     records: 0,
     recordsAcknowledged: 0,
     recordsLost: 0,
+    nameHits: 0,
+    nameQuestions: 0,
+    nameFailures: 0,
     reasons: {},
   }
 }

@@ -5,6 +5,7 @@
  */
 import { availableParallelism } from 'node:os'
 import { MessageChannel, type MessagePort, Worker, type WorkerOptions } from 'node:worker_threads'
+import { allocateTally, buryThread } from '../proxy/tally-memory.ts'
 import {
   type Counters,
   type Endpoint,
@@ -54,6 +55,8 @@ interface Thread {
 export class ProxyThreads {
   readonly #options: Omit<ThreadsOptions, 'world'>
   readonly #threads: Thread[] = []
+  /** What is counted over all of them; made when it is known how many there are. */
+  #tally = allocateTally(1)
   #world: World
   #draining = false
   #sources = 0
@@ -73,6 +76,7 @@ export class ProxyThreads {
     const occupied = await this.check(this.#world.listen)
     if (occupied !== null) throw occupied
     const threads = count === 'auto' ? Math.min(AUTO_THREADS_MAX, availableParallelism()) : count
+    this.#tally = allocateTally(threads)
     const first = await this.#start(0)
     // Port 0 is the system's choice once: the others must listen where the first does.
     this.#world = { ...this.#world, listen: settled(this.#world.listen, first.endpoints) }
@@ -184,7 +188,8 @@ export class ProxyThreads {
   #worker(number: number): Worker {
     const { run, ledger, clock } = this.#options
     const { spawn = (file, options) => new Worker(file, options) } = this.#options
-    const workerData: ThreadData = { thread: number, run, world: this.#world, ledger, clock }
+    const tally = this.#tally
+    const workerData: ThreadData = { thread: number, run, world: this.#world, ledger, tally, clock }
     return spawn(THREAD, { workerData, name: `proxy ${number}` })
   }
 
@@ -244,6 +249,7 @@ export class ProxyThreads {
   #died(thread: Thread, worker: Worker): void {
     if (this.#draining || thread.worker !== worker) return
     if (thread.counters !== null) this.#buried.push(closed(thread.counters))
+    buryThread(this.#tally, thread.number)
     this.#options.log.error({ thread: thread.number }, 'a proxy thread died; starting another')
     setTimeout(() => {
       if (this.#draining) return

@@ -12,6 +12,7 @@ export function worldOf(
   version: number,
 ): World {
   const { listen, limits, dns, log } = settings
+  const { hosts, ...rules } = dns
   const { paths, onFailure, unacknowledged } = log
   return {
     policy: policyOf(version),
@@ -21,6 +22,7 @@ export function worldOf(
     portal: listen.portal,
     limits,
     log: { paths, onFailure, unacknowledged },
-    hosts: dns.hosts,
+    dns: rules,
+    hosts,
   }
 }

@@ -6,7 +6,8 @@ import { stringify } from 'yaml'
 import { REASONS, type ReasonEntry } from '../policy/index.ts'
 import { type SettingEntry, settingEntries } from './outline.ts'
 
-const GENERATED =
+/** The first line of every file that is made. */
+export const GENERATED =
   '<!-- Made by `npm run docs`. Do not edit: a test fails where this file is not what it makes. -->'
 
 /** docs/settings.md. The same each time it is made. */
@@ -73,7 +74,10 @@ function code(value: unknown): string {
   return `\`${text.trim()}\``
 }
 
-function markdownTable(head: readonly string[], rows: readonly (readonly string[])[]): string {
+export function markdownTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): string {
   const line = (cells: readonly string[]) =>
     `| ${cells.map((cell) => cell.replaceAll('|', '\\|')).join(' | ')} |`
   return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('\n')

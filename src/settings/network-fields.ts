@@ -48,6 +48,20 @@ export function parseEndpoint(text: string): Reading<Endpoint> {
   return read({ address: formatAddress(address), port })
 }
 
+const DNS_PORT = 53
+
+/** A DNS server: an address, with a port where it is not the usual one. */
+export function dnsServer(sample: string) {
+  const kind = { kind: 'address or address:port', sample }
+  const expected = `an address or address:port, such as ${sample} or [::1]:5353`
+  return written(kind, expected, (text): Reading<Endpoint> => {
+    const alone = parseAddress(text.replace(/^\[(.*)\]$/, '$1'))
+    if (alone !== null) return read({ address: formatAddress(alone), port: DNS_PORT })
+    const parsed = parseEndpoint(text)
+    return parsed.ok && parsed.value.port === 0 ? misread('there is no port 0') : parsed
+  })
+}
+
 export function port() {
   return integer(1, PORT_MAX, 443)
 }

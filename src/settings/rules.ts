@@ -7,10 +7,11 @@
  */
 import { CATEGORIES_MAX, contains, formatNetwork, type Network } from '../policy/index.ts'
 import type { KeyPath } from './key-path.ts'
+import { limitWarnings } from './limit-rules.ts'
 import { listErrors, listsFeed } from './list-rules.ts'
 import type { Endpoint } from './network-fields.ts'
 import { type Complaint, complaint, meantHint } from './problems.ts'
-import { categoryShape, listenSchema, settingsSchema, zoneSchema } from './schema.ts'
+import { categoryShape, dnsShape, listenSchema, settingsSchema, zoneSchema } from './schema.ts'
 import { readable, valueAt } from './validation.ts'
 
 export interface Judgement {
@@ -26,9 +27,11 @@ export function judge(raw: unknown): Judgement {
     ...categoriesOf(raw).flatMap(([name, category]) => categoryErrors(raw, name, category)),
     ...categoryCountErrors(raw),
     ...listErrors(raw),
+    ...dnsErrors(raw),
     ...hostErrors(raw),
   ]
-  return { errors, warnings: [...zoneWarnings(raw), ...categoryWarnings(raw)] }
+  const warnings = [...zoneWarnings(raw), ...categoryWarnings(raw), ...limitWarnings(raw)]
+  return { errors, warnings }
 }
 
 function endpointErrors(raw: unknown): Complaint[] {
@@ -179,6 +182,19 @@ function categoryWarnings(raw: unknown): Complaint[] {
     const what = 'it has no lists, so no site belongs to it'
     return [complaint(['categories', name], { what, hint: 'name a list, or remove it' })]
   })
+}
+
+/** An answer cannot be kept for longer than the longest. */
+function dnsErrors(raw: unknown): Complaint[] {
+  const [shortest, longest] = (['shortest', 'longest'] as const).map((key) => {
+    const written = valueAt(raw, ['dns', key]) ?? undefined
+    return readable(dnsShape[key], written)
+  })
+  if (shortest === undefined || longest === undefined || shortest <= longest) return []
+  const key = valueAt(raw, ['dns', 'shortest']) === undefined ? 'longest' : 'shortest'
+  const value = valueAt(raw, ['dns', key])
+  const what = 'dns.shortest is more than dns.longest'
+  return [complaint(['dns', key], { value, what, hint: 'lower the one, or raise the other' })]
 }
 
 /** Two spellings of one host would hide one another. */

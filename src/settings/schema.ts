@@ -24,8 +24,17 @@ import {
   size,
   timezone,
 } from './fields.ts'
+import { limitsSchema, tunnelsSchema } from './limit-schema.ts'
 import { listsSchema, updatesSchema } from './list-schema.ts'
-import { address, allowedAddress, endpoint, hostName, network, port } from './network-fields.ts'
+import {
+  address,
+  allowedAddress,
+  dnsServer,
+  endpoint,
+  hostName,
+  network,
+  port,
+} from './network-fields.ts'
 
 export const SETTINGS_VERSION = 1
 
@@ -174,133 +183,43 @@ const log = group({
     ),
 }).transform(({ retention, ...rest }) => ({ retentionMs: retention, ...rest }))
 
-const TOLERANCE = ['allow', 'log', 'refuse'] as const
-
-const tunnels = group({
-  addressLiterals: choice(['refuse', 'allow'])
-    .prefault('refuse')
+const dnsKeys = group({
+  servers: oneOrMany(dnsServer('10.1.2.3'), 'DNS servers')
+    .prefault([])
     .meta(
-      about(
-        'A tunnel (CONNECT) to an IP address instead of a name. What `addresses.allow` or a never-block list names is let through all the same.',
-        'allow',
-      ),
+      about('Servers that are asked for the names of origins. Empty: those of /etc/resolv.conf.', [
+        '10.1.2.3',
+        '10.1.2.4',
+      ]),
     ),
-  mismatch: choice(TOLERANCE)
-    .prefault('log')
-    .meta(
-      about(
-        'A TLS server name other than the host of the CONNECT. A name that is blocked ends the tunnel whatever stands here. `log` counts it; the record says it in any case.',
-        'refuse',
-      ),
-    ),
-  noServerName: choice(TOLERANCE)
-    .prefault('log')
-    .meta(about('TLS without a server name.', 'refuse')),
-  encryptedHello: choice(TOLERANCE)
-    .prefault('log')
-    .meta(
-      about(
-        'An encrypted client hello (ECH) whose outer name is not the host of the CONNECT. Browsers also send a meaningless one for show; that is never refused.',
-        'refuse',
-      ),
-    ),
-  notTls: choice(TOLERANCE)
-    .prefault('refuse')
-    .meta(about('On port 443: a tunnel whose first bytes are not TLS, such as SSH.', 'log')),
+  shortest: duration('1s', '10m', '1s')
+    .prefault('1s')
+    .meta(about('An answer is kept at least so long, whatever its time to live.', '5s')),
+  longest: duration('1s', '7d', '1h')
+    .prefault('1h')
+    .meta(about('An answer is kept at most so long, whatever its time to live.')),
+  negative: duration('1s', '1h', '10s')
+    .prefault('10s')
+    .meta(about('How long it is remembered that a name is not there.')),
+  hosts: z
+    .record(hostName('intranet.kommun.se'), oneOrMany(address('10.1.2.3'), 'IP addresses', 1), {
+      error: 'a group of addresses by host name',
+    })
+    .prefault({})
+    .meta({
+      ...about('Fixed addresses of hosts, asked before /etc/hosts and the servers.', {
+        'intranet.kommun.se': '10.1.2.3',
+      }),
+      ...{ kind: 'IP addresses by host name' },
+    }),
 })
 
-const limits = group({
-  head: size('1KiB', '1MiB', '64KiB')
-    .prefault('64KiB')
-    .meta(about('The head of a request or answer: first line and fields.')),
-  requestLine: size('512B', '64KiB', '16KiB')
-    .prefault('16KiB')
-    .meta(about('The first line of a request: method, address and version.')),
-  headFields: integer(8, 2_000, 200).prefault(200).meta(about('Fields in a head.')),
-  headTimeout: duration('100ms', '5m', '15s')
-    .prefault('15s')
-    .meta(about('How long a client may take to send a head.')),
-  idleTimeout: duration('100ms', '1h', '120s')
-    .prefault('120s')
-    .meta(about('How long a connection from a client is kept between requests.')),
-  tunnelIdle: duration('100ms', '7d', '1h')
-    .prefault('1h')
-    .meta(about('How long a tunnel may be silent in both directions.')),
-  tunnelLifetime: duration('1s', '30d', '24h')
-    .prefault('24h')
-    .meta(about('How long a tunnel may live in all.')),
-  dialTimeout: duration('100ms', '5m', '10s')
-    .prefault('10s')
-    .meta(about('How long resolving and connecting to an origin may take together.')),
-  originTimeout: duration('100ms', '1h', '120s')
-    .prefault('120s')
-    .meta(about('How long an origin may take to begin its answer.')),
-  connections: integer(1, 1_000_000, 20_000)
-    .prefault(20_000)
-    .meta(about('Connections from clients at a time, for each proxy thread.')),
-  connectionsPerAddress: integer(1, 1_000_000, 2_000)
-    .prefault(2_000)
-    .meta(about('Connections from one address at a time, over all threads.')),
-  connectionsPerUser: integer(1, 1_000_000, 500)
-    .prefault(500)
-    .meta(about('Connections of one user who is known by name, at a time, over all threads.')),
-  tunnels: integer(1, 1_000_000, 20_000)
-    .prefault(20_000)
-    .meta(about('Tunnels at a time, over all threads.')),
-  failedLogins: integer(1, 100_000, 30)
-    .prefault(30)
-    .meta(
-      about(
-        'Wrong passwords from one address within `failedLoginsWithin`; then no new one is tried from it. Who has signed in already goes on.',
-      ),
-    ),
-  failedLoginsWithin: duration('10s', '24h', '5m')
-    .prefault('5m')
-    .meta(about('The time that `failedLogins` are counted over.')),
-  slowestBytes: integer(0, 1_000_000, 100)
-    .prefault(100)
-    .meta(
-      about(
-        'Bytes a second, over `slowestOver`, that a client must at least send of a body, or take of an answer that waits for it. 0: no limit.',
-      ),
-    ),
-  slowestOver: duration('1s', '1h', '60s')
-    .prefault('60s')
-    .meta(about('The time that `slowestBytes` is an average over.')),
-  poolPerOrigin: integer(0, 1_000, 64)
-    .prefault(64)
-    .meta(about('Idle connections kept to one origin, for each proxy thread.')),
-  poolTotal: integer(0, 100_000, 1_024)
-    .prefault(1_024)
-    .meta(about('Idle connections kept to all origins, for each proxy thread.')),
-  poolIdle: duration('100ms', '10m', '30s')
-    .prefault('30s')
-    .meta(about('How long an idle connection to an origin is kept.')),
-  drain: duration('0s', '10m', '10s')
-    .prefault('10s')
-    .meta(about('How long a stop waits for open exchanges.')),
-}).transform(
-  ({ head, headTimeout, idleTimeout, tunnelIdle, dialTimeout, originTimeout, ...rest }) => {
-    const { poolIdle, drain, requestLine, tunnelLifetime, ...others } = rest
-    const { failedLoginsWithin, slowestBytes, slowestOver, ...counts } = others
-    return {
-      headBytes: head,
-      requestLineBytes: requestLine,
-      tunnelLifetimeMs: tunnelLifetime,
-      failedLoginsWithinMs: failedLoginsWithin,
-      slowestBytesPerSecond: slowestBytes,
-      slowestOverMs: slowestOver,
-      headTimeoutMs: headTimeout,
-      idleTimeoutMs: idleTimeout,
-      tunnelIdleMs: tunnelIdle,
-      dialTimeoutMs: dialTimeout,
-      originTimeoutMs: originTimeout,
-      poolIdleMs: poolIdle,
-      drainMs: drain,
-      ...counts,
-    }
-  },
-)
+const dns = dnsKeys.transform(({ shortest, longest, negative, ...rest }) => ({
+  shortestMs: shortest,
+  longestMs: longest,
+  negativeMs: negative,
+  ...rest,
+}))
 
 export const settingsSchema = group({
   version: z
@@ -389,26 +308,14 @@ export const settingsSchema = group({
   })
     .prefault({})
     .meta(about('Addresses of origins. Private, loopback and link-local ones are refused.')),
-  tunnels: tunnels
+  tunnels: tunnelsSchema
     .prefault({})
     .meta(about('What tunnels (CONNECT, HTTPS) may be, beside what their host says.')),
-  dns: group({
-    hosts: z
-      .record(hostName('intranet.kommun.se'), oneOrMany(address('10.1.2.3'), 'IP addresses', 1), {
-        error: 'a group of addresses by host name',
-      })
-      .prefault({})
-      .meta({
-        ...about('Fixed addresses of hosts, asked before the resolver.', {
-          'intranet.kommun.se': '10.1.2.3',
-        }),
-        ...{ kind: 'IP addresses by host name' },
-      }),
-  })
-    .prefault({})
-    .meta(about('Names of origins.')),
+  dns: dns.prefault({}).meta(about('Names of origins.')),
   log: log.prefault({}).meta(about('The traffic log.')),
-  limits: limits.prefault({}).meta(about('Bounds on what one client or origin may ask of us.')),
+  limits: limitsSchema
+    .prefault({})
+    .meta(about('Bounds on what one client or origin may ask of us.')),
 })
 
 /** The settings as the program uses them: defaults filled in, units in the names, paths absolute. */
@@ -418,3 +325,4 @@ export type CategorySettings = Settings['categories'][string]
 
 /** A category whose other keys may be wrong: what the rules can still compare. */
 export const categoryShape = categoryKeys.shape
+export const dnsShape = dnsKeys.shape

@@ -1,12 +1,19 @@
 /**
- * Owns: making a day file, and making sure that an old one is ours: settings of SQLite, schema,
- * offsets.
+ * Owns: making a day file, and making sure that an old one is ours and up to date: settings of SQLite,
+ * schema, offsets.
  * Never: writes a record.
  */
 import { closeSync, openSync } from 'node:fs'
 import Database from 'better-sqlite3'
 import { type Calendar, type LocalDay, offsetMs, RECORD_EVENTS } from '../policy/index.ts'
-import { APPLICATION_ID, FOREVER_MS, SCHEMA, SCHEMA_VERSION } from './schema.ts'
+import {
+  APPLICATION_ID,
+  FOREVER_MS,
+  SCHEMA,
+  SCHEMA_VERSION,
+  UPGRADES,
+  VERSION_FIRST,
+} from './schema.ts'
 
 /**
  * How long a write waits for another program's; longer than a reader ever holds, far from forever.
@@ -43,12 +50,8 @@ export function prepareFile(database: Database.Database, day: LocalDay, calendar
   database.pragma(`journal_size_limit = ${WAL_SIZE_MAX_BYTES}`)
   database.pragma(`cache_size = -${CACHE_KIB}`)
   const version = database.pragma('user_version', { simple: true })
-  if (
-    version === SCHEMA_VERSION &&
-    database.pragma('application_id', { simple: true }) === APPLICATION_ID
-  ) {
-    return
-  }
+  const ours = database.pragma('application_id', { simple: true }) === APPLICATION_ID
+  if (ours && upgrade(database, Number(version))) return
   const tables = database.prepare<[], number>('SELECT count(*) FROM sqlite_schema').pluck().get()
   if (version !== 0 || tables !== 0) {
     throw new Error(
@@ -57,6 +60,20 @@ export function prepareFile(database: Database.Database, day: LocalDay, calendar
     )
   }
   database.transaction(() => create(database, day, calendar)).immediate()
+}
+
+/**
+ * Brings a file of `version` up to date, one version at a time and all at once or not at all. False where
+ * it is of a version that we do not know.
+ */
+function upgrade(database: Database.Database, version: number): boolean {
+  if (version < VERSION_FIRST || version > SCHEMA_VERSION) return false
+  if (version === SCHEMA_VERSION) return true
+  const steps = database.transaction(() => {
+    for (let from = version; from < SCHEMA_VERSION; from++) database.exec(UPGRADES[from]!)
+  })
+  steps.immediate()
+  return true
 }
 
 function create(database: Database.Database, day: LocalDay, calendar: Calendar): void {

@@ -52,6 +52,12 @@ export class Dictionary {
     return (this.#known.get(a) as number | undefined) ?? this.#learn([a])
   }
 
+  /** The number of a two-column entry. */
+  id2(a: Entry, b: Entry): number {
+    const level = this.#known.get(a) as Level | undefined
+    return (level?.get(b) as number | undefined) ?? this.#learn([a, b])
+  }
+
   /** The number of a four-column entry. */
   id4(a: Entry, b: Entry, c: Entry, d: Entry): number {
     const level = this.#known.get(a) as Level | undefined

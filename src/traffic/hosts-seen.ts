@@ -45,8 +45,8 @@ FROM (SELECT target, count(*) AS requests FROM records
 JOIN targets t ON t.id = n.target WHERE t.host <> '' GROUP BY t.host`
 
 function addDay(path: string, requests: Map<string, number>): void {
-  const database = openDay(path)
-  if (database === null) return
+  const database = openDay(path)?.database
+  if (database === undefined) return
   try {
     const rows = database.prepare<[], { host: string; requests: number }>(COUNTS).all()
     for (const row of rows) requests.set(row.host, (requests.get(row.host) ?? 0) + row.requests)

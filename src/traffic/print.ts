@@ -52,7 +52,7 @@ export const CELL_LENGTH_MAX = 48
 
 export const TABLE_HEADER: readonly string[] = [
   ...['TIME', 'USER', 'ADDRESS', 'METHOD', 'HOST', 'CATEGORIES', 'VERDICT', 'REASON', 'RULE'],
-  ...['UP', 'DOWN', 'MS', 'STATUS', 'ENDING'],
+  ...['UP', 'DOWN', 'MS', 'STATUS', 'ENDING', 'HELLO'],
 ]
 
 /** The cells of a row under `TABLE_HEADER`: what people look for first, not all there is. */
@@ -62,8 +62,14 @@ export function tableCells(row: TrafficRow): string[] {
   const authority = host === '' ? '' : `${host.includes(':') ? `[${host}]` : host}:${port}`
   const end = event === 'gap' ? `gap: ${count} records missing` : ending
   const cells = [time, user, address, method, authority, categories, verdict, reason, rule]
-  cells.push(...[bytes_up, bytes_down, duration_ms, status].map(String), end)
+  cells.push(...[bytes_up, bytes_down, duration_ms, status].map(String), end, helloCell(row))
   return cells.map((cell) => shortened(printable(cell)))
+}
+
+/** What is worth a word: a hello that was not simply for the host. */
+function helloCell({ hello, server_name, host }: TrafficRow): string {
+  const plain = hello === 'matched' && server_name === host
+  return plain ? '' : [hello, server_name].filter(Boolean).join(' ')
 }
 
 function shortened(text: string): string {

@@ -1,5 +1,6 @@
 /**
- * Owns: the shape of a day of the traffic log: its tables, the view `traffic`, and their version.
+ * Owns: the shape of a day of the traffic log: its tables, the view `traffic`, their version, and the way
+ * from an older version.
  * Never: opens a file or holds a record.
  *
  * SQLite keeps the comments that stand inside a statement: `.schema` in the sqlite3 shell shows
@@ -7,8 +8,13 @@
  * table and meant by its number, which makes a record about 45 bytes.
  */
 
-/** PRAGMA user_version of the files written here. */
-export const SCHEMA_VERSION = 1
+/**
+ * PRAGMA user_version of the files written here. 1: until the server name was recorded. Older days stay as
+ * they are and are read; the one that is written is brought up to date first (`UPGRADES`).
+ */
+export const SCHEMA_VERSION = 2
+/** The oldest that can be read and brought up to date. */
+export const VERSION_FIRST = 1
 /** PRAGMA application_id: `Slus` in ASCII, so that file(1) and people can tell whose file it is. */
 export const APPLICATION_ID = 0x536c7573
 /** Beyond every moment of a day: the ends of the table `offsets`. */
@@ -38,6 +44,8 @@ export interface TrafficRow {
   status: number
   event: string
   ending: string
+  hello: string
+  server_name: string
   flow: number
   run: string
   thread: number
@@ -76,6 +84,16 @@ const VIEW: readonly (readonly [keyof TrafficRow, string, string])[] = [
     'whole; or opened and closed, two rows of one flow; gap: `count` are missing',
   ],
   ['ending', 'n.name', 'how it ended; open: not yet'],
+  [
+    'hello',
+    'h.outcome',
+    'of a tunnel, what its first bytes said: matched (TLS for the host), mismatch, none, ech, not-tls, incomplete',
+  ],
+  [
+    'server_name',
+    `iif(h.outcome = 'matched' AND h.server_name = '', t.host, h.server_name)`,
+    'in the TLS hello of a tunnel',
+  ],
   ['flow', 'r.flow', 'number of the exchange within run and thread'],
   ['run', 's.run', 'one start of the proxy'],
   ['thread', 's.thread', 'of the proxy'],
@@ -84,6 +102,11 @@ const VIEW: readonly (readonly [keyof TrafficRow, string, string])[] = [
 
 /** The columns of the view, in its order. */
 export const TRAFFIC_COLUMNS: readonly (keyof TrafficRow)[] = VIEW.map(([name]) => name)
+
+/** The first version with what the first bytes of a tunnel said. */
+export const HELLO_VERSION = 2
+const HELLO_JOIN = `
+  CROSS JOIN hellos h ON h.id = r.hello`
 
 /**
  * What the view reads. CROSS JOIN keeps SQLite to this order: through the records once, looking the
@@ -99,11 +122,17 @@ const VIEW_FROM = `day d
   CROSS JOIN methods m ON m.id = r.method
   CROSS JOIN events e ON e.id = r.event
   CROSS JOIN endings n ON n.id = r.ending
-  CROSS JOIN sources s ON s.id = r.source`
+  CROSS JOIN sources s ON s.id = r.source${HELLO_JOIN}`
 
-/** The row of the view that record `?` gives. */
-export const SELECT_ROW = `SELECT ${VIEW.map(([name, sql]) => `${sql} AS ${name}`).join(', ')}
-FROM ${VIEW_FROM} WHERE r.id = ?`
+/** The row of the view that record `?` gives, in a file of `version`. */
+export function selectRow(version: number): string {
+  const columns = VIEW.map(([name, sql]) => {
+    const known = version >= HELLO_VERSION || (name !== 'hello' && name !== 'server_name')
+    return `${known ? sql : "''"} AS ${name}`
+  })
+  const from = version >= HELLO_VERSION ? VIEW_FROM : VIEW_FROM.replace(HELLO_JOIN, '')
+  return `SELECT ${columns.join(', ')}\nFROM ${from} WHERE r.id = ?`
+}
 
 function viewSql(): string {
   const columns = VIEW.map(([name, sql, meaning], i) => {
@@ -116,6 +145,19 @@ SELECT
 ${columns.join('\n')}
 FROM ${VIEW_FROM};`
 }
+
+/** Its rows with the numbers 0 and 1 are in every file: SQLite keeps these in no room at all. */
+const HELLOS = `
+CREATE TABLE hellos (
+  -- What the first bytes of a tunnel said.
+  id INTEGER PRIMARY KEY,
+  outcome TEXT NOT NULL,          -- empty: not a tunnel, or nothing was said in it
+  server_name TEXT NOT NULL,      -- empty: there was none, or (matched) it was the host
+  UNIQUE (outcome, server_name)
+) STRICT;
+
+INSERT INTO hellos VALUES (0, '', ''), (1, 'matched', '');
+`
 
 /** All that a new file gets, to be run in one transaction. */
 export const SCHEMA = `
@@ -189,7 +231,7 @@ CREATE TABLE endings (
   id INTEGER PRIMARY KEY,
   name TEXT NOT NULL UNIQUE       -- how an exchange ended
 ) STRICT;
-
+${HELLOS}
 CREATE TABLE batches (
   -- What has been received: a batch that is sent again is not written again.
   source INTEGER NOT NULL REFERENCES sources (id),
@@ -216,7 +258,8 @@ CREATE TABLE records (
   duration_ms INTEGER NOT NULL,
   status INTEGER NOT NULL,
   count INTEGER NOT NULL,         -- 1; of a gap: how many records are missing
-  path TEXT NOT NULL              -- mostly empty, and seldom the same twice: not worth a dictionary
+  path TEXT NOT NULL,             -- mostly empty, and seldom the same twice: not worth a dictionary
+  hello INTEGER NOT NULL DEFAULT 0 REFERENCES hellos (id)
 ) STRICT;
 
 ${viewSql()}
@@ -224,3 +267,14 @@ ${viewSql()}
 PRAGMA application_id = ${APPLICATION_ID};
 PRAGMA user_version = ${SCHEMA_VERSION};
 `
+
+/** By version: what makes a file of it one of the next, to be run in one transaction, foreign keys off. */
+export const UPGRADES: Readonly<Record<number, string>> = {
+  1: `${HELLOS}
+ALTER TABLE records ADD COLUMN hello INTEGER NOT NULL DEFAULT 0 REFERENCES hellos (id);
+DROP VIEW traffic;
+${viewSql()}
+UPDATE day SET version = 2;
+PRAGMA user_version = 2;
+`,
+}

@@ -11,6 +11,7 @@ import {
   type Action,
   type Calendar,
   formatAddress,
+  type HelloOutcome,
   localDay,
   parseAddress,
   parseUserName,
@@ -19,7 +20,7 @@ import { describeFailure, type Failure } from './failure.ts'
 import { type DayFile, listDays } from './folder.ts'
 import type { Pseudonyms } from './pseudonym.ts'
 import { openDay } from './reading.ts'
-import { SELECT_ROW, type TrafficRow } from './schema.ts'
+import { HELLO_VERSION, selectRow, type TrafficRow } from './schema.ts'
 
 /** All that is given must hold. */
 export interface SearchQuery {
@@ -35,6 +36,10 @@ export interface SearchQuery {
   readonly category?: string
   readonly verdict?: Action
   readonly reason?: string
+  /** Of a tunnel: what its first bytes said. */
+  readonly hello?: HelloOutcome
+  /** In the TLS hello of a tunnel, in normal form; its subdomains match too. */
+  readonly serverName?: string
   /** Milliseconds since 1970: from, inclusive, and to, exclusive. */
   readonly fromMs?: number
   readonly toMs?: number
@@ -105,9 +110,12 @@ function* searchDay(
   query: SearchQuery & { limit: number },
   { pseudonyms }: SearchOptions,
 ): Generator<TrafficRow> {
-  const database = openDay(path)
-  if (database === null) return
+  const day = openDay(path)
+  if (day === null) return
+  const { database, version } = day
   try {
+    // What a day does not know of, none of its rows has.
+    if (version < HELLO_VERSION && (query.hello ?? query.serverName) !== undefined) return
     const { where, values } = conditions(query, pseudonyms)
     // The numbers first, the rows one by one after: no transaction is open while a reader takes its
     // time, which would keep the -wal from shrinking. Records never change, so the rows stay true.
@@ -117,7 +125,7 @@ function* searchDay(
       )
       .pluck()
       .all(...values, query.limit)
-    const row = database.prepare<[number], TrafficRow>(SELECT_ROW)
+    const row = database.prepare<[number], TrafficRow>(selectRow(version))
     for (const id of ids) {
       const found = row.get(id)
       if (found === undefined) continue
@@ -146,26 +154,39 @@ function conditions(query: SearchQuery, pseudonyms: Pseudonyms | null): Conditio
       `r.client IN (SELECT id FROM clients WHERE ${column} IN (${texts.map(() => '?').join(', ')}))`,
       ...texts,
     )
-  const { user, address, host, zone, category, verdict, reason, fromMs, toMs } = query
+  const { user, address, host, zone, category, verdict, reason, hello, fromMs, toMs } = query
   if (fromMs !== undefined) add('r.at >= ? - (SELECT start_ms FROM day)', fromMs)
   if (toMs !== undefined) add('r.at < ? - (SELECT start_ms FROM day)', toMs)
   if (user !== undefined) anyOf('user', userForms(user, pseudonyms))
   if (address !== undefined) anyOf('address', addressForms(address, pseudonyms))
   if (zone !== undefined) anyOf('zone', [zone])
   const target = (sql: string) => `r.target IN (SELECT id FROM targets WHERE ${sql})`
-  // A host may be longer than the question, so its end is compared, not a pattern with its own
-  // rules.
-  if (host !== undefined) add(target('host = ? OR substr(host, -length(?)) = ?'), ...endsOf(host))
+  if (host !== undefined) add(target(HOST_ENDS), ...endsOf(host))
   if (category !== undefined) {
     add(target(`instr(',' || categories || ',', ?) > 0`), `,${category},`)
   }
   const outcome = (sql: string) => `r.outcome IN (SELECT id FROM outcomes WHERE ${sql})`
   if (verdict !== undefined) add(outcome('verdict = ?'), verdict)
   if (reason !== undefined) add(outcome('reason = ?'), reason)
+  if (hello !== undefined) add('r.hello IN (SELECT id FROM hellos WHERE outcome = ?)', hello)
+  if (query.serverName !== undefined) {
+    const ends = endsOf(query.serverName)
+    // A name that is the host is not written a second time.
+    add(
+      `(r.hello IN (SELECT id FROM hellos
+          WHERE server_name = ? OR substr(server_name, -length(?)) = ?)
+        OR r.hello = (SELECT id FROM hellos WHERE outcome = 'matched' AND server_name = '')
+          AND ${target(HOST_ENDS)})`,
+      ...[...ends, ...ends],
+    )
+  }
   parts.push(`(r.event <> (SELECT id FROM events WHERE name = 'opened') OR (r.source, r.flow) NOT IN
     (SELECT source, flow FROM records WHERE event = (SELECT id FROM events WHERE name = 'closed')))`)
   return { where: parts.join('\n AND '), values }
 }
+
+/** A host may be longer than the question: its end is compared, not a pattern with its own rules. */
+const HOST_ENDS = 'host = ? OR substr(host, -length(?)) = ?'
 
 function endsOf(host: string): string[] {
   return [host, `.${host}`, `.${host}`]

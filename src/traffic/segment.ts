@@ -38,6 +38,7 @@ export class Segment {
   readonly #methods: Dictionary
   readonly #events: Dictionary
   readonly #endings: Dictionary
+  readonly #hellos: Dictionary
   readonly #sources = new Map<string, number>()
   readonly #begin: Database.Statement<[]>
   readonly #commit: Database.Statement<[]>
@@ -72,6 +73,7 @@ export class Segment {
       this.#methods = dictionary('methods', 'name')
       this.#events = dictionary('events', 'name')
       this.#endings = dictionary('endings', 'name')
+      this.#hellos = dictionary('hellos', 'outcome', 'server_name')
       this.#begin = database.prepare('BEGIN IMMEDIATE')
       this.#commit = database.prepare('COMMIT')
       this.#insertSource = database.prepare(
@@ -86,8 +88,8 @@ export class Segment {
       )
       this.#insertRecord = database.prepare(
         `INSERT INTO records (id, at, source, flow, event, client, target, method, outcome, ending,
-           bytes_up, bytes_down, duration_ms, status, count, path)
-         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
+           bytes_up, bytes_down, duration_ms, status, count, path, hello)
+         VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)`,
       )
     } catch (error) {
       database.close()
@@ -150,8 +152,15 @@ export class Segment {
       this.#whole(record.status),
       this.#whole(record.count),
       record.path === '' ? '' : storable(this.#text(record.path)),
+      this.#helloId(record),
     )
     this.#next++
+  }
+
+  /** A server name that is the host is not written again: the view gives the host for it. */
+  #helloId({ hello, serverName, host }: TrafficRecord): number {
+    const again = hello === 'matched' && serverName === host
+    return this.#hellos.id2(this.#text(hello), again ? '' : this.#text(serverName))
   }
 
   /**

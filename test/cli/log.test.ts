@@ -84,7 +84,14 @@ const two = () =>
       verdict: 'spent',
       reason: 'minutes-spent',
     }),
-    record({ flow: 2, user: 'bo', host: 'www.example.se', timeMs: NOON_MS + 1_000 }),
+    record({
+      flow: 2,
+      user: 'bo',
+      host: 'www.example.se',
+      timeMs: NOON_MS + 1_000,
+      hello: 'mismatch',
+      serverName: 'www.other.se',
+    }),
   )
 const rows = async (...words: string[]) =>
   JSON.parse((await run('--json', ...words)).out) as TrafficRow[]
@@ -153,13 +160,15 @@ describe('questions', () => {
     expect(await flows('--user', row!.user, '--address', row!.address)).toEqual([1])
   })
 
-  test('by verdict, reason, host, zone and category', async () => {
+  test('by verdict, reason, host, zone, category, hello and server name', async () => {
     two()
     expect(await flows('--verdict', 'spent')).toEqual([1])
     expect(await flows('--reason', 'default')).toEqual([2])
     expect(await flows('--host', 'EXAMPLE.se.')).toEqual([2])
     expect(await flows('--zone', 'office')).toEqual([2, 1])
     expect(await flows('--category', 'social')).toEqual([])
+    expect(await flows('--hello', 'mismatch')).toEqual([2])
+    expect(await flows('--server-name', 'Other.SE')).toEqual([2])
   })
 
   test('times are local; a lone date as --to includes that day', async () => {
@@ -219,6 +228,8 @@ describe('bad questions', () => {
   check(['--reason', 'spent'], '--reason "spent"', 'minutes-spent')
   check(['--format', 'xml'], '--format "xml"', 'table, csv, json')
   check(['--host', 'a b'], '--host "a b"', 'host-character')
+  check(['--server-name', 'a b'], '--server-name "a b"', 'host-character')
+  check(['--hello', 'odd'], '--hello "odd"', 'mismatch')
   check(['--address', '10.1.2'], '--address "10.1.2"', '2001:db8::1')
   check(['--from', 'yesterday'], '--from "yesterday"', '2026-11-21 20:15')
   check(['--to', '2026-02-30'], '--to "2026-02-30"', '2026-11-21 20:15')

@@ -8,6 +8,9 @@ const LISTED = {
   'lists/porn.txt': 'bad.test\nxn--frbjuden-n4a.test\n192.0.2.53\n2001:db8::bad\n',
 }
 
+/** So that what else is said of an address is heard. */
+const LITERALS = 'tunnels: { addressLiterals: allow }'
+
 /** Asks for `host` by CONNECT and in absolute form; the status line of each answer, without its version. */
 async function ask(town: Town, host: string, port: number): Promise<string[]> {
   const authority = `${Buffer.from(host, 'utf8').toString('latin1')}:${port}`
@@ -30,7 +33,7 @@ async function rows(town: Town, reason: string, count: number): Promise<Set<stri
 
 let town: Town
 beforeAll(async () => {
-  town = await buildTown({ files: LISTED })
+  town = await buildTown({ files: LISTED, more: LITERALS })
 })
 afterAll(() => town.close())
 
@@ -55,7 +58,10 @@ describe('a listed host', () => {
     const short = ['192.0.565', '192.565', '030000001065', '%31%39%32.0.2.53', '１９２.0.2.53']
     const mapped = ['[::ffff:192.0.2.53]', '[::ffff:c000:235]', '[0:0:0:0:0:FFFF:C000:0235]']
     const ipv6 = ['[2001:db8::bad]', '[2001:DB8:0:0:0:0:0:0BAD]', '[2001:0db8::0:bad]']
-    const all = [...names, ...idn, ...percent, ...ipv4, ...short, ...mapped, ...ipv6]
+    const nat64 = ['[64:ff9b::192.0.2.53]', '[64:FF9B::C000:235]', '[0064:ff9b:0:0:0:0:c000:0235]']
+    const sixToFour = ['[2002:c000:235::]', '[2002:C000:0235:0:0::1]']
+    const embedding = [...nat64, ...sixToFour]
+    const all = [...names, ...idn, ...percent, ...ipv4, ...short, ...mapped, ...ipv6, ...embedding]
     const refused = '403 This site is refused: porn'
     for (const spelling of all) {
       expect([spelling, ...(await ask(town, spelling, town.http.port))]).toEqual([
@@ -67,7 +73,8 @@ describe('a listed host', () => {
     expect(await rows(town, 'category-blocked', 2 * all.length)).toEqual(
       new Set([
         ...['bad.test', 'deep.down.bad.test', 'xn--frbjuden-n4a.test', 'www.xn--frbjuden-n4a.test'],
-        ...['192.0.2.53', '2001:db8::bad'],
+        ...['192.0.2.53', '2001:db8::bad', '64:ff9b::c000:235'],
+        ...['2002:c000:235::', '2002:c000:235::1'],
       ]),
     )
     expect(town.http.connections).toBe(0)
@@ -92,7 +99,7 @@ describe('the proxy itself', () => {
     const { sluss } = town
     const ports = [sluss.port, Number(sluss.portal.split(':')[1])]
     const { policy } = await sluss.status()
-    town.rewrite({ ports })
+    town.rewrite({ ports, more: LITERALS })
     await sluss.policyAfter(policy)
     const refused = '403 The address is not allowed'
     for (const port of ports) {
@@ -112,7 +119,7 @@ describe('the proxy itself', () => {
 describe('a private address', () => {
   let strict: Town
   beforeAll(async () => {
-    strict = await buildTown({ allow: [] })
+    strict = await buildTown({ allow: [], more: LITERALS })
   })
   afterAll(() => strict.close())
 
@@ -161,5 +168,44 @@ describe('a private address', () => {
       ending: 'refused',
     })
     expect(strict.http.connections).toBe(0)
+  })
+})
+
+describe('a tunnel to a bare address', () => {
+  let plain: Town
+  beforeAll(async () => {
+    plain = await buildTown({
+      allow: ['127.0.0.1'],
+      files: { ...LISTED, 'lists/never-block.txt': 'help.test\n192.0.2.1\n' },
+      more: 'limits: { dialTimeout: 1s }',
+    })
+  })
+  afterAll(() => plain.close())
+
+  const tunnel = async (host: string, port: number) => (await ask(plain, host, port))[0]
+
+  it('is refused in every spelling, listed or not', async () => {
+    const ipv4 = ['192.0.2.53', '3221226037', '0xC0.0.0x2.065', '192.0.565', '9.9.9.9', '127.0.0.2']
+    const odd = ['%31%39%32.0.2.53', '１９２.0.2.53', '9.9.9.9.', '0']
+    const ipv6 = ['[::ffff:9.9.9.9]', '[2001:db8::bad]', '[64:ff9b::9.9.9.9]', '[::1]']
+    const all = [...ipv4, ...odd, ...ipv6]
+    for (const spelling of all) {
+      const line = await tunnel(spelling, plain.http.port)
+      expect([spelling, line]).toEqual([spelling, '403 The address has no name'])
+    }
+    await rows(plain, 'address-literal', all.length)
+    const [line] = plain.sluss.lines("host = '9.9.9.9' AND reason = 'address-literal'")
+    expect(line).toMatchObject({ verdict: 'refuse', rule: 'tunnels.addressLiterals', status: 403 })
+    const { stdout } = await plain.sluss.run('explain', `9.9.9.9:${plain.http.port}`)
+    expect(stdout).toContain('REFUSE: The address has no name')
+  })
+
+  it('is opened where addresses.allow names it, and dialled where it is never blocked', async () => {
+    expect(await tunnel('127.0.0.1', plain.http.port)).toBe('200 Connection established')
+    expect(await tunnel('0x7f.1', plain.http.port)).toBe('200 Connection established')
+    // Documentation, which the guard refuses: it has come as far as that.
+    expect(await tunnel('192.0.2.1', plain.http.port)).toBe('403 The address is not allowed')
+    const { stdout } = await plain.sluss.run('explain', `127.0.0.1:${plain.http.port}`)
+    expect(stdout).toContain('a tunnel to an address, which addresses.allow names')
   })
 })

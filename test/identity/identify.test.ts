@@ -7,6 +7,7 @@ import { formatBasic } from '../../src/identity/basic.ts'
 import { challengeHeaders, createIdentifier } from '../../src/identity/identify.ts'
 import { COST, formatScrypt } from '../../src/identity/scrypt.ts'
 import { BasicVerifier } from '../../src/identity/verifier.ts'
+import { ipv4 } from '../../src/policy/address.ts'
 import type { Scheme, Zone } from '../../src/policy/policy.ts'
 import { parseUserName } from '../../src/policy/user.ts'
 
@@ -22,13 +23,14 @@ const derive = async (password: string) => new Uint8Array(32).fill(password === 
 const zoneWith = (...identify: Scheme[]): Zone => {
   return { name: 'office', networks: [], identify, quota: 'minutes' }
 }
+const FROM = { address: ipv4(10, 1, 2, 3), addressText: '10.1.2.3' }
 const RIGHT = formatBasic('anna', 'right')
 const WRONG = formatBasic('anna', 'wrong')
 
 function check(name: string, zone: Zone | null, header: string | null, expected: string) {
   it(name, async () => {
     const { identify } = createIdentifier({ verifier: new BasicVerifier({ users, derive }) })
-    const found = await identify(zone, '10.1.2.3', header)
+    const found = await identify(zone, FROM, header)
     const said = found.known
       ? `${found.identity.kind} ${found.identity.user} [${found.identity.groups}]`
       : found.reason
@@ -60,9 +62,9 @@ describe('identify', () => {
   it('cannot judge credentials without a users file', async () => {
     const { identify } = createIdentifier({ verifier: null })
     const unavailable = { known: false, reason: 'credentials-unavailable' }
-    expect(await identify(zoneWith('basic'), '10.1.2.3', RIGHT)).toEqual(unavailable)
-    expect(await identify(zoneWith('basic', 'address'), '10.1.2.3', RIGHT)).toEqual(unavailable)
-    expect(await identify(zoneWith('basic', 'address'), '10.1.2.3', null)).toMatchObject({
+    expect(await identify(zoneWith('basic'), FROM, RIGHT)).toEqual(unavailable)
+    expect(await identify(zoneWith('basic', 'address'), FROM, RIGHT)).toEqual(unavailable)
+    expect(await identify(zoneWith('basic', 'address'), FROM, null)).toMatchObject({
       known: true,
     })
   })

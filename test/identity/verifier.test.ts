@@ -4,6 +4,7 @@
  */
 import { describe, expect, it } from 'vitest'
 import { formatBasic } from '../../src/identity/basic.ts'
+import { type LoginGuard, openGuard } from '../../src/identity/login-guard.ts'
 import type { Derive } from '../../src/identity/scrypt.ts'
 import { formatScrypt, hashPassword } from '../../src/identity/scrypt.ts'
 import type { Users } from '../../src/identity/users-file.ts'
@@ -13,8 +14,11 @@ import {
   VERIFIED_IDLE_MS,
   type VerifierOptions,
 } from '../../src/identity/verifier.ts'
+import { type Address, ipv4 } from '../../src/policy/address.ts'
 import { parseUserName } from '../../src/policy/user.ts'
 
+const HERE = ipv4(10, 0, 0, 1)
+const THERE = ipv4(10, 0, 0, 2)
 const COST = { ln: 12, r: 8, p: 1 }
 
 /** A stand-in for scrypt that is quick and tells passwords apart. */
@@ -51,8 +55,8 @@ function setUp(options: Partial<VerifierOptions> = {}) {
   }
   const users = usersOf({ anna: ['right', 'it'], bo: ['also right'] })
   const verifier = new BasicVerifier({ users, derive, nowMs: () => state.nowMs, ...options })
-  const say = async (user: string, password: string) => {
-    const found = await verifier.verify(formatBasic(user, password))
+  const say = async (user: string, password: string, from: Address = HERE) => {
+    const found = await verifier.verify(formatBasic(user, password), from)
     return found.known ? `${found.identity.user} [${found.identity.groups}]` : found.reason
   }
   /** Lets all hashing end, also what the queue starts next. */
@@ -61,6 +65,21 @@ function setUp(options: Partial<VerifierOptions> = {}) {
     for (const resolve of waiting.splice(0)) resolve()
   }
   return { verifier, state, derived, costs, say, finish }
+}
+
+/** Bars an address at so many failures, for good. */
+function guardOf(most: number): LoginGuard & { failures: number[] } {
+  const failures: number[] = []
+  const marks = new Set<string>()
+  return {
+    ...openGuard(),
+    failures,
+    sourceOf: ({ words }) => words[3],
+    isBarred: (source) => failures.filter((each) => each === source).length >= most,
+    failed: (source) => void failures.push(source),
+    signedIn: (digest) => void marks.add(Buffer.from(digest).toString('hex')),
+    hasSignedIn: (digest) => marks.has(Buffer.from(digest).toString('hex')),
+  }
 }
 
 /** Lets everything that is ready run. */
@@ -78,7 +97,7 @@ describe('answers', () => {
   it('hashes nothing for what is not well formed', () => {
     const { verifier, derived } = setUp()
     for (const header of ['Basic', 'Basic !', `Basic ${'A'.repeat(5_000)}`, 'Bearer YTpi']) {
-      expect(verifier.verify(header)).toEqual({ known: false, reason: 'credentials-wrong' })
+      expect(verifier.verify(header, HERE)).toEqual({ known: false, reason: 'credentials-wrong' })
     }
     expect(derived).toEqual([])
   })
@@ -95,9 +114,15 @@ describe('answers', () => {
     const hash = await hashPassword('rätt häst')
     const users: Users = new Map([[parseUserName('anna')!, { hash, groups: [] }]])
     const verifier = new BasicVerifier({ users })
-    expect(await verifier.verify(formatBasic('anna', 'rätt häst'))).toMatchObject({ known: true })
-    expect(await verifier.verify(formatBasic('anna', 'fel häst'))).toMatchObject({ known: false })
-    expect(await verifier.verify(formatBasic('eva', 'rätt häst'))).toMatchObject({ known: false })
+    expect(await verifier.verify(formatBasic('anna', 'rätt häst'), HERE)).toMatchObject({
+      known: true,
+    })
+    expect(await verifier.verify(formatBasic('anna', 'fel häst'), HERE)).toMatchObject({
+      known: false,
+    })
+    expect(await verifier.verify(formatBasic('eva', 'rätt häst'), HERE)).toMatchObject({
+      known: false,
+    })
   })
 })
 
@@ -107,7 +132,7 @@ describe('memory', () => {
     await say('anna', 'right')
     for (let i = 0; i < 5; i++) {
       state.nowMs += VERIFIED_IDLE_MS - 1
-      expect(verifier.verify(formatBasic('anna', 'right'))).toMatchObject({ known: true })
+      expect(verifier.verify(formatBasic('anna', 'right'), HERE)).toMatchObject({ known: true })
     }
     expect(derived).toHaveLength(1)
     state.nowMs += VERIFIED_IDLE_MS + 1
@@ -124,11 +149,11 @@ describe('memory', () => {
     expect(derived).toHaveLength(3)
   })
 
-  it('remembers what was wrong, for seconds', async () => {
+  it('remembers what was wrong, for minutes', async () => {
     const { verifier, say, derived, state } = setUp()
     await say('anna', 'wrong')
     state.nowMs += FAILED_MS - 1
-    expect(verifier.verify(formatBasic('anna', 'wrong'))).toMatchObject({ known: false })
+    expect(verifier.verify(formatBasic('anna', 'wrong'), HERE)).toMatchObject({ known: false })
     expect(derived).toHaveLength(1)
     state.nowMs += 2
     await say('anna', 'wrong')
@@ -162,6 +187,32 @@ describe('bounds', () => {
     expect(state.active).toBe(0)
   })
 
+  it('serves another address before the rest of one that sends many', async () => {
+    const { say, state, finish, derived } = setUp({ concurrentMax: 1, guard: guardOf(1_000) })
+    state.held = true
+    const guesses = Array.from({ length: 50 }, (_, i) => say('anna', `guess ${i}`))
+    const honest = say('bo', 'also right', THERE)
+    await settle()
+    finish()
+    expect(await honest).toBe('bo []')
+    expect(derived.indexOf('also right')).toBe(2)
+    await Promise.all(guesses)
+    expect(derived).toHaveLength(51)
+  })
+
+  it('turns away above what one address may have waiting, and takes the others', async () => {
+    const options = { concurrentMax: 1, queuePerSourceMax: 2, guard: guardOf(1_000) }
+    const { say, state, finish } = setUp(options)
+    state.held = true
+    const guesses = ['a', 'b', 'c', 'd'].map((password) => say('anna', password))
+    expect(await guesses[3]).toBe('credentials-unavailable')
+    const honest = say('bo', 'also right', THERE)
+    await settle()
+    finish()
+    expect(await honest).toBe('bo []')
+    expect(await Promise.all(guesses.slice(0, 3))).toEqual(Array(3).fill('credentials-wrong'))
+  })
+
   it('turns away above the queue, and remembers nothing of it', async () => {
     const { verifier, say, state, finish } = setUp({ concurrentMax: 1, queueMax: 2 })
     state.held = true
@@ -191,6 +242,83 @@ describe('bounds', () => {
   })
 })
 
+describe('failed logins', () => {
+  it('are counted where a new password is wrong, and nowhere else', async () => {
+    const guard = guardOf(100)
+    const { say, verifier } = setUp({ guard })
+    await say('anna', 'right')
+    await say('anna', 'wrong')
+    await say('nobody', 'wrong', THERE)
+    await say('anna', 'wrong')
+    verifier.verify('Basic !', HERE)
+    expect(guard.failures).toEqual([HERE.words[3], THERE.words[3]])
+  })
+
+  it('count a password once, however often and from wherever it is repeated', async () => {
+    const guard = guardOf(100)
+    const { say, derived } = setUp({ guard })
+    await Promise.all(Array.from({ length: 20 }, () => say('anna', 'old')))
+    for (let i = 0; i < 1_000; i++) expect(await say('anna', 'old')).toBe('credentials-wrong')
+    await say('anna', 'old', THERE)
+    expect(guard.failures).toHaveLength(1)
+    expect(derived).toEqual(['old'])
+  })
+
+  it('bar an address from what is new, not from what is known, and bar no other', async () => {
+    const { say, derived, verifier } = setUp({ guard: guardOf(3) })
+    await say('anna', 'right')
+    for (const guess of ['a', 'b', 'c']) expect(await say('bo', guess)).toBe('credentials-wrong')
+    const before = derived.length
+    expect(await say('bo', 'd')).toBe('logins-of-address')
+    expect(await say('bo', 'also right')).toBe('logins-of-address')
+    expect(await say('bo', 'a')).toBe('credentials-wrong')
+    expect(await say('anna', 'right')).toBe('anna [it]')
+    expect(derived).toHaveLength(before)
+    expect(await say('bo', 'also right', THERE)).toBe('bo []')
+    expect(verifier.counts.barred).toBe(2)
+  })
+
+  it('bar those who were waiting already, without hashing', async () => {
+    const { say, derived, state, finish } = setUp({ concurrentMax: 1, guard: guardOf(3) })
+    state.held = true
+    const guesses = Array.from({ length: 100 }, (_, i) => say('anna', `guess ${i}`))
+    await settle()
+    finish()
+    const said = await Promise.all(guesses)
+    expect(said.slice(0, 3)).toEqual(Array(3).fill('credentials-wrong'))
+    expect(said.slice(3)).toEqual(Array(97).fill('logins-of-address'))
+    expect(derived).toHaveLength(3)
+  })
+
+  it('do not bar who has signed in on another thread, nor free a guess', async () => {
+    const guard = guardOf(2)
+    const one = setUp({ guard })
+    const other = setUp({ guard })
+    await one.say('anna', 'right')
+    for (const guess of ['a', 'b']) await one.say('bo', guess)
+    expect(await other.say('bo', 'also right')).toBe('logins-of-address')
+    expect(await other.say('anna', 'righ')).toBe('logins-of-address')
+    expect(await other.say('anna', 'right')).toBe('anna [it]')
+    expect(other.derived).toEqual(['right'])
+  })
+
+  it('give each address its own answer where two send the same at once', async () => {
+    const guard = guardOf(1)
+    const { say, state, finish } = setUp({ concurrentMax: 1, guard })
+    state.held = true
+    const first = say('anna', 'guess')
+    const barred = say('bo', 'also right')
+    const honest = say('bo', 'also right', THERE)
+    await settle()
+    finish()
+    expect(await Promise.all([first, barred, honest])).toEqual([
+      'credentials-wrong',
+      'logins-of-address',
+      'bo []',
+    ])
+  })
+})
+
 describe('replaceUsers', () => {
   it('forgets who is gone or has a new password, keeps the rest, and gives new groups', async () => {
     const { verifier, say, derived } = setUp()
@@ -198,7 +326,7 @@ describe('replaceUsers', () => {
     await Promise.all([say('anna', 'right'), say('bo', 'bo1'), say('eva', 'eva1')])
     expect(derived).toHaveLength(3)
     verifier.replaceUsers(usersOf({ anna: ['right', 'press'], bo: ['bo2'] }))
-    expect(verifier.verify(formatBasic('anna', 'right'))).toMatchObject({
+    expect(verifier.verify(formatBasic('anna', 'right'), HERE)).toMatchObject({
       identity: { user: 'anna', groups: ['press'] },
     })
     expect(derived).toHaveLength(3)

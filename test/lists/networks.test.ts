@@ -1,13 +1,13 @@
 /** Networks made flat: intervals in order, and what holds in each is what the networks say. */
 import fc from 'fast-check'
 import { describe, expect, test } from 'vitest'
-import { readAddress } from '../../src/lists/address-bytes.ts'
+import { IPV4_BYTES_MAX, readAddress, writeIpv4 } from '../../src/lists/address-bytes.ts'
 import { reportOf } from '../../src/lists/image-report.ts'
 import { openImage } from '../../src/lists/layout.ts'
 import { locate } from '../../src/lists/locate.ts'
 import { Lookup } from '../../src/lists/lookup.ts'
 import { intervalFault } from '../../src/lists/networks.ts'
-import { formatAddress, parseAddress, type Words } from '../../src/policy/address.ts'
+import { formatAddress, ipv4OfWord, parseAddress, type Words } from '../../src/policy/address.ts'
 import { noLabels } from '../../src/policy/policy.ts'
 import { imageOf, listOf, type TestList } from './images.ts'
 
@@ -91,6 +91,90 @@ describe('intervals', () => {
       'b.com': false,
     },
     1,
+  )
+})
+
+describe('an IPv4 address inside of another', () => {
+  const inside = { networks: ['198.51.100.0/24'], domains: ['192.0.2.1'] }
+  check(
+    'is judged as itself: NAT64, 6to4, mapped',
+    inside,
+    {
+      '198.51.100.7': true,
+      '64:ff9b::c633:6407': true,
+      '2002:c633:6407::1': true,
+      '2002:c633:6407:1:2:3:4:5': true,
+      '192.0.2.1': true,
+      '64:ff9b::c000:201': true,
+      '2002:c000:201::': true,
+      '64:ff9b::c000:202': false,
+      '2002:c000:202::1': false,
+    },
+    3,
+  )
+  check(
+    'is none in other prefixes',
+    inside,
+    {
+      '64:ff9b:1::c633:6407': false,
+      '64:ff9b::1:c633:6407': false,
+      '2003:c633:6407::1': false,
+      '::c633:6407': false,
+    },
+    3,
+  )
+  check(
+    'without any network',
+    { domains: ['192.0.2.1', '2002:c000:203::1'] },
+    { '64:ff9b::c000:201': true, '2002:c000:203::1': true, '2002:c000:203::2': false },
+    1,
+  )
+  test('has all its labels, and no other address has', () => {
+    const never = { ...listOf('192.0.2.1'), target: { kind: 'neverBlock' } as const }
+    const lookup = new Lookup(imageOf({ ...listOf(), networks: ['198.51.100.0/24'] }, never).buffer)
+    const address = fc.tuple(
+      fc.constantFrom('192.0.2', '198.51.100', '203.0.113'),
+      fc.constantFrom(0, 1, 9, 10, 99, 100, 255),
+    )
+    fc.assert(
+      fc.property(address, fc.nat(0xffff), ([network, last], rest) => {
+        const text = `${network}.${last}`
+        const [, , , word] = parseAddress(text)!.words
+        const six = [0x2002_0000 | (word >>> 16), (word << 16) | rest, rest, rest].map(
+          (w) => w >>> 0,
+        )
+        const labels = [`64:ff9b::${text}`, formatAddress({ words: six as unknown as Words }), text]
+          .map((each) => formatAddress(parseAddress(each)!))
+          .map((each) => {
+            const found = noLabels()
+            lookup.match(each, found)
+            return found
+          })
+        expect(labels[0]).toEqual(labels[2])
+        expect(labels[1]).toEqual(labels[2])
+      }),
+    )
+  })
+
+  test('is told by locate, after the address itself', () => {
+    const { buffer } = imageOf({
+      ...listOf('192.0.2.1'),
+      networks: ['192.0.2.0/24', '64:ff9b::/96'],
+    })
+    const told = (host: string) => locate(buffer, host).map(({ domain }) => domain)
+    expect(told('64:ff9b::c000:201')).toEqual(['64:ff9b::/96', '192.0.2.1', '192.0.2.0/24'])
+    expect(told('2002:c000:205::1')).toEqual(['192.0.2.0/24'])
+    expect(told('2003:c000:205::1')).toEqual([])
+  })
+})
+
+test('the text of an IPv4 address is as people write it', () => {
+  const bytes = new Uint8Array(IPV4_BYTES_MAX)
+  fc.assert(
+    fc.property(fc.oneof(fc.nat(0xffff_ffff), fc.constantFrom(0, 0xffff_ffff)), (word) => {
+      const text = new TextDecoder().decode(bytes.subarray(0, writeIpv4(word, bytes)))
+      expect(text).toBe(formatAddress(ipv4OfWord(word)))
+    }),
   )
 })
 

@@ -4,16 +4,19 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { parseNetwork } from '../../src/policy/address.ts'
 import { decide, type Facts, type Identified, RULES } from '../../src/policy/decide.ts'
 import { explain } from '../../src/policy/explain.ts'
-import type { Exemption, Labels } from '../../src/policy/policy.ts'
+import type { Exemption, Labels, Policy } from '../../src/policy/policy.ts'
 import { REASONS } from '../../src/policy/reason.ts'
 import { ACTIONS, type Verdict } from '../../src/policy/verdict.ts'
 import {
   anyFacts,
   anyPolicy,
+  barred,
   bitsOf,
   exemption,
+  hostOf,
   labelsOf,
   NOW_MS,
   PLAIN,
@@ -60,7 +63,96 @@ describe('1. request', () => {
   check('http to 443', { carriage: 'http' }, 'refuse port-forbidden ports.http')
 })
 
+describe('1. request: tunnels to addresses', () => {
+  const REFUSED = 'refuse address-literal tunnels.addressLiterals'
+  const ALLOWED = 'allow default default'
+  const allow = (...texts: string[]) =>
+    texts.map((text) => {
+      const [network = '', port] = text.split(' ')
+      const parsed = parseNetwork(network)
+      if (typeof parsed === 'string') throw new Error(parsed)
+      return { network: parsed, port: port === undefined ? null : Number(port) }
+    })
+  interface Asked extends Case {
+    readonly to: string
+    readonly allowed?: readonly string[]
+    readonly literals?: 'allow' | 'refuse'
+  }
+  const checkTo = (
+    name: string,
+    { to, allowed = [], literals = 'refuse', ...facts }: Asked,
+    expected: string,
+  ) =>
+    it(name, () => {
+      const { site = {}, ...rest } = facts
+      const plain = policyWith([])
+      const tunnels = { ...plain.tunnels, addressLiterals: literals }
+      const policy = { ...plain, tunnels, allowedAddresses: allow(...allowed) }
+      const asked = { ...PLAIN, ...rest, host: hostOf(to), labels: labelsOf(site) }
+      expect(said(decide(policy, asked))).toBe(expected)
+    })
+  const spellings = [
+    '192.0.2.1',
+    '3221225985',
+    '0xC0000201',
+    '0300.0.2.1',
+    '192.0.513',
+    '192.0.2.1.',
+    '[::ffff:192.0.2.1]',
+    '[::ffff:c000:201]',
+    '%31%39%32.0.2.1',
+    '１９２.0.2.1',
+    '[2001:db8::1]',
+    '2001:DB8:0::a',
+    '[64:ff9b::192.0.2.1]',
+    '[::1]',
+  ]
+  for (const to of spellings) checkTo(to, { to }, REFUSED)
+  for (const to of ['a1.example', '1a', 'v6', 'x192.0.2.1x', '1.2.3.4.example']) {
+    checkTo(`${to}, a name`, { to }, ALLOWED)
+  }
+  const to = '192.0.2.1'
+  checkTo('forwarded, not tunnelled', { to, carriage: 'http', port: 80 }, ALLOWED)
+  checkTo('where that is allowed', { to, literals: 'allow' }, ALLOWED)
+  const never: Site = { neverBlock: true }
+  checkTo('never-block', { to, site: never }, 'allow never-block neverBlock')
+  checkTo('a network of addresses.allow', { to, allowed: ['192.0.2.0/24'] }, ALLOWED)
+  checkTo('its port', { to, allowed: ['10.0.0.1', '192.0.2.1 443'] }, ALLOWED)
+  checkTo('another port', { to, allowed: ['192.0.2.1 8443'] }, REFUSED)
+  checkTo('another address', { to, allowed: ['192.0.2.2'] }, REFUSED)
+  checkTo('after the port', { to, port: 22 }, 'refuse port-forbidden ports.connect')
+  checkTo('before the zone', { to, zone: null }, REFUSED)
+  checkTo('before a blocked category', { to, site: { categories: ['porn'] } }, REFUSED)
+  const blocked = { to, literals: 'allow', site: { categories: ['porn'] } } as const
+  checkTo('which blocks it else', blocked, 'block category-blocked category:porn (KS 2026/1)')
+
+  it('are explained, where they are let through', () => {
+    const why = (policy: Policy, site: Site = {}) => {
+      const facts = { ...PLAIN, host: hostOf(to), labels: labelsOf(site) }
+      return explain(policy, facts).rules[0]?.silence
+    }
+    const plain = policyWith([])
+    const formed = 'well formed; port 443 is in ports.connect; a tunnel to an address, which'
+    const open = { ...plain, tunnels: { ...plain.tunnels, addressLiterals: 'allow' as const } }
+    expect(why(open)).toBe(`${formed} tunnels.addressLiterals allows`)
+    expect(why(plain, never)).toBe(`${formed} is on the never-block list`)
+    const named = { ...plain, allowedAddresses: allow('192.0.2.1') }
+    expect(why(named)).toBe(`${formed} addresses.allow names`)
+    expect(why(plain)).toBe('')
+  })
+})
+
 describe('2. zone and 3. identity', () => {
+  check('barred', { identified: barred }, 'refuse logins-of-address limits.failedLogins')
+  check('no zone before barred', { zone: null, identified: barred }, 'refuse zone-unknown zones')
+  const open: Site = { neverBlock: true }
+  const barredThere = { identified: barred, site: open }
+  check(
+    'never-block is asked who it is',
+    barredThere,
+    'refuse logins-of-address limits.failedLogins',
+  )
+
   check('in no zone', { zone: null }, 'refuse zone-unknown zones')
   check('nobody', { identified: unknown }, 'challenge credentials-missing zone:office')
   const wrong: Identified = { known: false, reason: 'credentials-wrong' }

@@ -4,7 +4,7 @@
  */
 import fc from 'fast-check'
 import type { Facts, Identified } from '../../src/policy/decide.ts'
-import { parseHost } from '../../src/policy/host.ts'
+import { type Host, parseHost } from '../../src/policy/host.ts'
 import {
   type Category,
   type DecisionReference,
@@ -80,6 +80,7 @@ export const anna: Identified = {
   identity: { kind: 'user', user: 'anna', groups: ['kommunikatorer'] },
 }
 export const unknown: Identified = { known: false, reason: 'credentials-missing' }
+export const barred: Identified = { known: false, reason: 'logins-of-address' }
 
 export const row = (dnr: string, change: Partial<Exemption> = {}): Exemption => ({
   reference: dnr,
@@ -115,14 +116,19 @@ export function policyWith(
   } satisfies Policy
 }
 
-const site = parseHost('site.example')
-if (typeof site === 'string') throw new Error(site)
+/** The host of any spelling. */
+export function hostOf(text: string): Host {
+  const parsed = parseHost(text)
+  if (typeof parsed === 'string') throw new Error(parsed)
+  return parsed.host
+}
+const SITE = hostOf('site.example')
 
 export const PLAIN: Facts = {
   nowMs: NOW_MS,
   fault: null,
   carriage: 'connect',
-  host: site.host,
+  host: SITE,
   port: 443,
   zone: OFFICE,
   identified: anna,
@@ -137,7 +143,7 @@ const labels: fc.Arbitrary<Labels> = fc
   .map(({ mask, ...rest }) => ({ ...rest, background: rest.platforms & mask }))
 const names = fc.constantFrom('anna', 'bengt', 'kommunikatorer')
 const identified: fc.Arbitrary<Identified> = fc.oneof(
-  { weight: 1, arbitrary: fc.constant(unknown) },
+  { weight: 1, arbitrary: fc.constantFrom(unknown, barred) },
   {
     weight: 6,
     arbitrary: fc
@@ -149,7 +155,7 @@ export const anyFacts: fc.Arbitrary<Facts> = fc.record({
   nowMs: fc.constant(NOW_MS),
   fault: fc.oneof({ weight: 9, arbitrary: fc.constant(null) }, fc.constant('target-form' as const)),
   carriage: fc.constantFrom('connect', 'http'),
-  host: fc.constant(site.host),
+  host: fc.constantFrom(SITE, SITE, SITE, hostOf('192.0.2.1'), hostOf('2001:db8::a')),
   port: fc.constantFrom(80, 443, 443, 443, 25),
   zone: fc.constantFrom(OFFICE, OFFICE, OFFICE, SCHOOLS, null),
   identified,
@@ -167,5 +173,12 @@ export const exemption: fc.Arbitrary<Exemption> = fc
   })
   .map(({ kind, name, ...rest }) => row('KS 2026/7', { subject: { kind, name }, ...rest }))
 export const anyPolicy: fc.Arbitrary<Policy> = fc
-  .tuple(fc.array(exemption, { maxLength: 3 }), fc.shuffledSubarray([...CATEGORIES]))
-  .map(([exemptions, categories]) => policyWith(exemptions, categories))
+  .tuple(
+    fc.array(exemption, { maxLength: 3 }),
+    fc.shuffledSubarray([...CATEGORIES]),
+    fc.constantFrom('refuse' as const, 'allow' as const),
+  )
+  .map(([exemptions, categories, addressLiterals]) => {
+    const policy = policyWith(exemptions, categories)
+    return { ...policy, tunnels: { ...policy.tunnels, addressLiterals } }
+  })

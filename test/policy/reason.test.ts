@@ -12,7 +12,7 @@ const STATUSES: Record<ReasonEntry['action'], readonly number[]> = {
   block: [403],
   spent: [403],
   challenge: [407],
-  refuse: [400, 403, 408, 414, 417, 431, 500, 503, 505, 508],
+  refuse: [400, 403, 408, 414, 417, 429, 431, 500, 503, 505, 508],
   fail: [502, 504],
 }
 
@@ -25,12 +25,22 @@ const PROXY_ERRORS: Readonly<Record<string, readonly number[]>> = {
   connection_timeout: [504],
   connection_limit_reached: [503],
   http_request_error: STATUSES.refuse.filter((status) => status < 500 || status === 505),
-  http_request_denied: [403],
+  // 429 says more than the 403 that it recommends: the same request may pass later (RFC 6585 section 4).
+  http_request_denied: [403, 429],
   http_protocol_error: [502],
   http_response_timeout: [504],
   proxy_internal_error: [500, 503],
   proxy_loop_detected: [502, 508],
 }
+
+const RETRIED: readonly Reason[] = [
+  'connections-full',
+  'connections-of-address',
+  'connections-of-user',
+  'tunnels-full',
+  'logins-of-address',
+  'log-unavailable',
+]
 
 function check(reason: Reason) {
   const entry = reasonEntry(reason)
@@ -39,6 +49,9 @@ function check(reason: Reason) {
     expect([...ACTIONS, 'fail']).toContain(entry.action)
     expect(STATUSES[entry.action]).toContain(entry.status)
     if (entry.proxyError !== '') expect(PROXY_ERRORS[entry.proxyError]).toContain(entry.status)
+    // What passes by itself, and nothing else.
+    expect(entry.retryAfterS !== undefined).toBe(RETRIED.includes(reason))
+    if (entry.retryAfterS !== undefined) expect([429, 503]).toContain(entry.status)
     // A request that goes on, or is asked for credentials, met no error of the proxy's.
     const none = entry.action === 'allow' || entry.action === 'challenge'
     expect(entry.proxyError === '').toBe(none)

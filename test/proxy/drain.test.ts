@@ -5,6 +5,7 @@ import { Ledger } from '../../src/ledger/ledger.ts'
 import { Engine } from '../../src/proxy/engine.ts'
 import { Listeners } from '../../src/proxy/listen.ts'
 import type { WriterPort } from '../../src/proxy/record.ts'
+import { allocateTally } from '../../src/proxy/tally-memory.ts'
 import { FakeWriter } from './recording.ts'
 import { openWorld } from './world.ts'
 
@@ -21,6 +22,8 @@ beforeEach(async () => {
     world: openWorld(),
     run: 'run',
     ledger: new Ledger(Ledger.allocate(16)),
+    tally: allocateTally(1),
+    thread: 0,
     clock: () => NOW_MS,
     monotonic: () => 0,
     resolve: () => new Promise(() => {}),

@@ -4,12 +4,14 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
+import { HOST, scan } from '../../src/proxy/field-scan.ts'
 import {
   type Fields,
   type FieldsFault,
   forwardable,
   forwardableTrailers,
   isToken,
+  keptLines,
   listOf,
   parseFields,
   trimBlanks,
@@ -28,7 +30,8 @@ describe('parseFields', () => {
   check('obs-text', 'A: \x80\xff\r\n', ['A', '\x80\xff'])
   check('every mark of a token', "!#$%&'*+-.^_`|~09Zz: x\r\n", ["!#$%&'*+-.^_`|~09Zz", 'x'])
   check('one too many', 'A:\r\nA:\r\nA:\r\nA:\r\n', 'too-many')
-  check('malformed before too many', 'A:\r\nA:\r\nA:\r\nA :\r\n', 'malformed')
+  check('malformed, where it would be too many', 'A:\r\nA:\r\nA:\r\nA :\r\n', 'malformed')
+  check('too many, then malformed', 'A:\r\nA:\r\nA:\r\nA:\r\nA :\r\n', 'too-many')
   check('no CR LF', 'A: b', 'malformed')
   check('a bare LF', 'A: b\n', 'malformed')
   check('a bare LF within', 'A: b\nC: d\r\n', 'malformed')
@@ -117,6 +120,32 @@ describe('forwardable', () => {
     [],
     ['Via: 1.1 a', 'Trailer: x'],
   )
+
+  /** Every kind of line, in every spelling that is not as we would write it. */
+  const name = fc.constantFrom(
+    ...['A', 'X-Hop', 'Content-Length', 'Host', 'Via', 'TE', 'Keep-Alive', 'KEEP-ALIVE', 'upgrade'],
+    ...['Connection', 'Proxy-Connection', 'Transfer-Encoding', 'Proxy-Authorization', 'Expect'],
+    ...['Proxy-Authenticate', 'Proxy-Authentication-Info', 'User-Agent', 'Accept-Encoding', 'Date'],
+  )
+  const colon = fc.constantFrom(': ', ': ', ': ', ':', ':  ', ':\t')
+  const value = fc.constantFrom('1', '', 'a b', 'a\tb', 'x ', '\xe5')
+  const lines = fc.array(fc.tuple(name, colon, value).map((parts) => `${parts.join('')}\r\n`))
+
+  it('says of a list what keptLines says of the text', () => {
+    const nominated = fc.array(fc.constantFrom('x-hop', 'a', 'host', 'close', 'te', 'date'))
+    fc.assert(
+      fc.property(lines, nominated, fc.boolean(), (all, names, withHost) => {
+        const text = all.join('')
+        const fieldsThere = parseFields(text, 0, all.length) as Fields
+        scan.load(text)
+        expect(scan.find(0, all.length)).toBe(null)
+        expect(keptLines(-1, names, withHost ? 0 : 1 << HOST)).toBe(
+          forwardable(fieldsThere, names, withHost ? [] : ['host']),
+        )
+      }),
+      { numRuns: 2_000 },
+    )
+  })
 
   it('does not let a nomination strip Host, where the caller does not write it', () => {
     expect(forwardable(['Host', 'a.se'], ['host'], [])).toBe('Host: a.se\r\n')

@@ -7,8 +7,8 @@ import { Duplex } from 'node:stream'
 import fc from 'fast-check'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { formatAuthority } from '../../src/policy/index.ts'
-import { requestText } from '../../src/proxy/forward.ts'
 import { parseRequestHead, type RequestHead } from '../../src/proxy/head.ts'
+import { requestText } from '../../src/proxy/rewrite.ts'
 
 const SEED = 20_260
 const HEADS = 6_000

@@ -100,24 +100,23 @@ describe('the version', () => {
 
 describe('the method', () => {
   check('an odd one', ['M-SEARCH http://a.se/ HTTP/1.1', 'Host: a.se'], { method: 'M-SEARCH' })
-  check('lower case stays', ['get http://a.se/ HTTP/1.1', 'Host: a.se'], { method: 'get' })
+  check('lower case', ['get http://a.se/ HTTP/1.1', 'Host: a.se'], 'request-line')
+  check('one small letter', ['GEt http://a.se/ HTTP/1.1', 'Host: a.se'], 'request-line')
+  check('marks', ["!#$%&'*+-.^_`|~0 http://a.se/ HTTP/1.0"], { method: "!#$%&'*+-.^_`|~0" })
   check('32 letters', [`${'X'.repeat(32)} http://a.se/ HTTP/1.0`], { method: 'X'.repeat(32) })
   check('33 letters', [`${'X'.repeat(33)} http://a.se/ HTTP/1.0`], 'request-line')
   check('no token', ['G@T http://a.se/ HTTP/1.1', 'Host: a.se'], 'request-line')
   check('beyond ASCII', ['G\xc4T http://a.se/ HTTP/1.1', 'Host: a.se'], 'request-line')
-  check('connect is not CONNECT', ['connect a.se:443 HTTP/1.1', 'Host: a.se'], 'target-form')
+  check('connect is not CONNECT', ['connect a.se:443 HTTP/1.1', 'Host: a.se'], 'request-line')
   check('OPTIONS of a path', ['OPTIONS http://a.se/ HTTP/1.0'], { target: '/' })
   check('OPTIONS of the server', ['OPTIONS http://a.se HTTP/1.0'], { target: '*' })
   check('OPTIONS with only a query', ['OPTIONS http://a.se?q HTTP/1.0'], { target: '/?q' })
-  check('OPTIONS of nobody', ['OPTIONS * HTTP/1.1', 'Host: a.se'], 'target-form')
 })
 
 describe('the target of http', () => {
   check('no path', target('http://a.se'), { ...port80 })
   check('a query and no path', target('http://a.se?q=1'), { target: '/?q=1' })
   check('a path and a query', target('http://a.se/b/../c?d=/e'), { target: '/b/../c?d=/e' })
-  check('origin-form', ['GET / HTTP/1.1', 'Host: a.se'], 'target-form')
-  check('two slashes', ['GET //a.se/ HTTP/1.1', 'Host: a.se'], 'target-form')
   check('authority-form', ['GET a.se:80 HTTP/1.1', 'Host: a.se'], 'target-form')
   check('one slash after the scheme', target('http:/a.se/'), 'target-form')
   check('no slash after the scheme', target('http:a.se/'), 'target-form')
@@ -134,8 +133,57 @@ describe('the target of http', () => {
   check('a fragment and no path', target('http://a.se#@b.se/'), 'request-line')
   check('a backslash in the authority', target('http://a.se\\@b.se/'), 'request-line')
   check('a backslash for a slash', target('http://a.se\\b'), 'request-line')
+  check('a backslash in the path', target('http://a.se/a\\b?c'), 'request-line')
+  check('a backslash in the query, as browsers send it', target('http://a.se/?a\\b'), {
+    target: '/?a\\b',
+  })
   check('raw UTF-8 in the path', target(utf8('http://a.se/ö')), { target: '/%C3%B6' })
   check('raw latin1 in the path', target('http://a.se/ö'), { target: '/%F6' })
+})
+
+describe('origin-form', () => {
+  const origin = (text: string, ...fields: string[]) => [`GET ${text} HTTP/1.1`, ...fields]
+  check('the host is in Host', origin('/b?c', 'Host: A.se:8080'), {
+    form: 'origin',
+    carriage: 'http',
+    host: 'a.se',
+    port: 8080,
+    origin: 'a.se:8080',
+    target: '/b?c',
+  })
+  check('without a port', origin('/', 'Host: a.se'), { form: 'origin', port: 80 })
+  check('an address', origin('/', 'Host: [::1]:3128'), { host: '::1', port: 3128 })
+  check('raw UTF-8', origin(utf8('/ö'), 'Host: a.se'), { target: '/%C3%B6' })
+  check('without Host', origin('/'), 'host-mismatch')
+  check('with two', origin('/', 'Host: a.se', 'Host: a.se'), 'host-mismatch')
+  check('with an empty Host', origin('/', 'Host:'), 'host-malformed')
+  check('with a user name in Host', origin('/', 'Host: u@a.se'), 'host-mismatch')
+  check('without Host in HTTP/1.0', ['GET / HTTP/1.0'], 'target-form')
+  check('two slashes', origin('//a.se/', 'Host: a.se'), 'target-form')
+  check('only two slashes', origin('//', 'Host: a.se'), 'target-form')
+  check('a fragment', origin('/#a', 'Host: a.se'), 'request-line')
+  check('a backslash', origin('/\\a.se', 'Host: a.se'), 'request-line')
+  check('of CONNECT', ['CONNECT / HTTP/1.1', 'Host: a.se'], 'host-malformed')
+  check('no slash', origin('b', 'Host: a.se'), 'target-form')
+  check('only a query', origin('?b', 'Host: a.se'), 'target-form')
+})
+
+describe('asterisk-form', () => {
+  check('of OPTIONS', ['OPTIONS * HTTP/1.1', 'Host: a.se'], {
+    form: 'asterisk',
+    host: 'a.se',
+    port: 80,
+    target: '*',
+  })
+  check('of another method', ['GET * HTTP/1.1', 'Host: a.se'], 'target-form')
+  check('and more', ['OPTIONS *x HTTP/1.1', 'Host: a.se'], 'target-form')
+  check('without Host', ['OPTIONS * HTTP/1.1'], 'host-mismatch')
+  check('without Host in HTTP/1.0', ['OPTIONS * HTTP/1.0'], 'target-form')
+})
+
+describe('the form', () => {
+  check('absolute', get(), { form: 'absolute' })
+  check('authority', connect('a.se:443', 'Host: a.se'), { form: 'authority' })
 })
 
 describe('the host', () => {
@@ -164,6 +212,11 @@ describe('the host', () => {
   check('half a bracket', target('http://[::1/'), 'host-malformed')
   check('more after the bracket', target('http://[::1]a.se/'), 'host-malformed')
   check('an IPv6 zone', target('http://[fe80::1%25eth0]/'), 'host-malformed')
+  check('a bare IPv6 zone', target('http://[fe80::1%eth0]/'), 'host-malformed')
+  check('an address of the future', target('http://[v1.a]/'), 'host-malformed')
+  check('a name in brackets', target('http://[a.se]/'), 'host-malformed')
+  check('an IPv4 address in brackets', target('http://[127.0.0.1]/'), 'host-malformed')
+  check('two brackets', target('http://[[::1]]/'), 'host-malformed')
   check('none', target('http:///a'), 'host-malformed')
   check('only a port', target('http://:80/'), 'host-malformed')
   check('an empty label', target('http://a..se/'), 'host-malformed')
@@ -181,6 +234,9 @@ describe('the port', () => {
   check('a sign', target('http://a.se:+80/'), 'host-malformed')
   check('hex', target('http://a.se:0x50/'), 'host-malformed')
   check('two', target('http://a.se:80:80/'), 'host-malformed')
+  check('five nines', target('http://a.se:99999/'), 'host-malformed')
+  check('not ASCII', target('http://a.se:\xb2/'), 'host-malformed')
+  check('after an address', target('http://[::1]80/'), 'host-malformed')
 })
 
 describe('CONNECT', () => {
@@ -230,6 +286,11 @@ describe('Host', () => {
   check('with a path', host('a.se/x'), 'host-malformed')
   check('with a scheme', host('http://a.se'), 'host-malformed')
   check('with a bad port', host('a.se:http'), 'host-malformed')
+  check('with a blank within', host('a.se b.se'), 'host-malformed')
+  check('with a tab within', host('a.se\tb.se'), 'host-malformed')
+  check('with blanks around', host('  a.se \t'), { ...port80 })
+  check('with a backslash', host('a.se\\'), 'host-malformed')
+  check('with a fragment', host('a.se#'), 'host-malformed')
 })
 
 describe('field lines', () => {
@@ -277,6 +338,12 @@ describe('Content-Length', () => {
   }
 })
 
+describe('names that some servers read as others', () => {
+  check('Content_Length', post('Content_Length: 5'), 'framing-conflict')
+  check('Transfer_Encoding', post('transfer_encoding: chunked'), 'framing-conflict')
+  check('another underscore', post('Content_Type: a'), { method: 'POST' })
+})
+
 describe('Transfer-Encoding', () => {
   const coded = (...values: string[]) =>
     post(...values.map((value) => `Transfer-Encoding: ${value}`))
@@ -286,8 +353,11 @@ describe('Transfer-Encoding', () => {
   check('twice in one', coded('chunked, chunked'), 'framing-conflict')
   check('after another', coded('gzip, chunked'), 'framing-conflict')
   check('before another', coded('chunked, identity'), 'framing-conflict')
-  for (const odd of ['identity', 'xchunked', 'chunked;q=1', '"chunked"', 'chunked,', '', 'x']) {
-    check(`'${odd}'`, coded(odd), 'framing-conflict')
+  check('blanks around', coded(' chunked\t '), { framing: { kind: 'chunked' } })
+  check('a vertical tab after it', coded('chunked\x0b'), 'header-malformed')
+  const odd = ['identity', 'xchunked', 'chunked;q=1', '"chunked"', 'chunked,', ',chunked', '', 'x']
+  for (const coding of [...odd, 'chunked chunked', 'chunke', 'chun\u212aed']) {
+    check(`'${coding}'`, coded(utf8(coding)), 'framing-conflict')
   }
   check('with a length', [...coded('chunked'), 'Content-Length: 5'], 'framing-conflict')
   check(
@@ -317,6 +387,9 @@ describe('Connection', () => {
   check('two Upgrades', get('Connection: upgrade', 'Upgrade: a', 'Upgrade: b'), { upgrade: 'a, b' })
   check('Upgrade not nominated', get('Upgrade: websocket'), { upgrade: null })
   check('Upgrade to nothing', get('Connection: upgrade', 'Upgrade: ,'), { upgrade: null })
+  check('Upgrade to HTTP/2', get('Connection: upgrade', 'Upgrade: websocket, H2C'), {
+    upgrade: null,
+  })
   check('Upgrade in HTTP/1.0', http10('Connection: upgrade', 'Upgrade: websocket'), {
     upgrade: null,
   })
@@ -339,7 +412,93 @@ describe('the other fields', () => {
   })
 })
 
+describe('a body where none may be', () => {
+  const trace = (...fields: string[]) => ['TRACE http://a.se/ HTTP/1.1', 'Host: a.se', ...fields]
+  check('TRACE with a length', trace('Content-Length: 1'), 'framing-conflict')
+  check('TRACE with chunks', trace('Transfer-Encoding: chunked'), 'framing-conflict')
+  check('TRACE with a length of 0', trace('Content-Length: 0'), { framing: { kind: 'none' } })
+})
+
+describe('Max-Forwards', () => {
+  const trace = (...values: string[]) => [
+    ...['TRACE http://a.se/ HTTP/1.1', 'Host: a.se'],
+    ...values.map((value) => `Max-Forwards: ${value}`),
+  ]
+  check('none', trace(), { maxForwards: null })
+  check('0', trace('0'), { maxForwards: 0 })
+  check('10', trace('10'), { maxForwards: 10, lines: '' })
+  check('of OPTIONS', ['OPTIONS * HTTP/1.1', 'Host: a.se', 'max-forwards: 007'], { maxForwards: 7 })
+  check('twice', trace('1', '1'), 'header-malformed')
+  for (const odd of ['', '-1', '+1', '1.0', '0x1', '1, 1', '1000000000000000']) {
+    check(`'${odd}'`, trace(odd), 'header-malformed')
+  }
+  check('of another method', get('Max-Forwards: x'), {
+    maxForwards: null,
+    lines: 'Max-Forwards: x\r\n',
+  })
+})
+
+describe('what goes on', () => {
+  const kept = (...lines: string[]): Meaning => ({
+    lines: lines.map((line) => `${line}\r\n`).join(''),
+  })
+  check('nothing', get(), kept())
+  check('all', get('A: 1', 'B: 2'), kept('A: 1', 'B: 2'))
+  check('Host is written anew', ['GET http://a.se:81 HTTP/1.1', 'A: 1', 'Host: A.SE:81', 'B: 2'], {
+    ...kept('A: 1', 'B: 2'),
+    hostLines: ' HTTP/1.1\r\nHost: a.se:81\r\n',
+  })
+  check('one blank before a value, none after', get('A:1', 'B:  2', 'C: 3 ', 'D:\t4', 'E:'), {
+    ...kept('A: 1', 'B: 2', 'C: 3', 'D: 4', 'E: '),
+  })
+  check('not what is for one hop', get('TE: trailers', 'A: 1', 'Keep-Alive: 5'), kept('A: 1'))
+  check('not what Connection nominates', get('A: 1', 'Connection: a', 'B: 2'), kept('B: 2'))
+  check('a length, without zeros', post('A: 1', 'Content-Length: 007', 'B: 2'), {
+    ...kept('A: 1', 'B: 2', 'Content-Length: 7'),
+  })
+  check('a length of 0', post('Content-Length: 0'), kept('Content-Length: 0'))
+})
+
+describe('credentials for the origin', () => {
+  check('none', get(), { connectionAuth: false })
+  check('of a request', get('Authorization: Basic YTpi'), { connectionAuth: false })
+  check('of a connection', get('Authorization: NTLM x'), { connectionAuth: true })
+  check('of both', get('Authorization: Basic x', 'authorization: Negotiate x'), {
+    connectionAuth: true,
+  })
+})
+
+describe('the longest request line', () => {
+  it('is what the settings say', () => {
+    const text = 'GET http://a.se/ HTTP/1.0\r\n'
+    expect(parseRequestHead(text, 1, text.length - 2)).toMatchObject({ method: 'GET' })
+    expect(parseRequestHead(text, 1, text.length - 3)).toMatchObject({
+      fault: 'request-line-too-long',
+    })
+  })
+})
+
+describe('one head after another', () => {
+  it('leaves nothing to the next', () => {
+    const rich = [...post('A: 1', 'Content-Length: 5', 'Connection: A, close', 'Via: 1.1 x'), '']
+    const plain = 'GET http://a.se/ HTTP/1.1\r\nHost: a.se\r\n'
+    const before = parseRequestHead(plain, FIELDS_MAX)
+    const long = `${plain}X: ${'x'.repeat(100_000)}\r\n`
+    for (const text of [rich.join('\r\n'), 'GET', `${plain}X : \0`, long]) {
+      parseRequestHead(text, FIELDS_MAX)
+      expect(parseRequestHead(plain, FIELDS_MAX)).toEqual(before)
+    }
+    expect(parseRequestHead(long, FIELDS_MAX)).toMatchObject({ lines: long.slice(plain.length) })
+  })
+
+  it('has room for as many fields as are allowed', () => {
+    const text = `GET http://a.se/ HTTP/1.0\r\n${'A: b\r\n'.repeat(1_000)}`
+    expect(parseRequestHead(text, 1_000)).toMatchObject({ lines: 'A: b\r\n'.repeat(1_000) })
+  })
+})
+
 describe('what a fault tells the record', () => {
+  check('the host, of CONNECT without a port', ['CONNECT a.se HTTP/1.0'], { host: 'a.se', port: 0 })
   check('nothing, of a bad line', ['GET'], { method: '', host: '', port: 0 })
   check('the method, of a bad host', target('http://a..se/'), { method: 'GET', host: '', port: 0 })
   check('the host and port, of a bad field', [...target('http://a.se:81/'), 'X'], {

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Ledger } from '../../src/ledger/ledger.ts'
 import { Engine } from '../../src/proxy/engine.ts'
 import { Listeners } from '../../src/proxy/listen.ts'
+import { allocateTally } from '../../src/proxy/tally-memory.ts'
 import type { Endpoint } from '../../src/proxy/world.ts'
 import { openWorld } from './world.ts'
 
@@ -15,6 +16,8 @@ beforeEach(() => {
     world: openWorld(),
     run: 'run',
     ledger: new Ledger(Ledger.allocate(16)),
+    tally: allocateTally(1),
+    thread: 0,
     clock: () => 0,
     monotonic: () => 0,
     resolve: () => new Promise(() => {}),

@@ -6,6 +6,7 @@ import { Engine } from '../../src/proxy/engine.ts'
 import { parseRequestHead } from '../../src/proxy/head.ts'
 import { Listeners } from '../../src/proxy/listen.ts'
 import { parseResponseHead } from '../../src/proxy/response.ts'
+import { allocateTally } from '../../src/proxy/tally-memory.ts'
 import { openWorld } from './world.ts'
 
 /** More than the buffers of the system hold of it: some of it stays with us. */
@@ -36,6 +37,8 @@ beforeEach(async () => {
     world: theWorld(1),
     run: 'run',
     ledger: new Ledger(Ledger.allocate(16)),
+    tally: allocateTally(1),
+    thread: 0,
     clock: () => Date.UTC(2026, 4, 4, 10),
     monotonic: () => nowMs,
     resolve: () => new Promise(() => {}),

@@ -73,6 +73,11 @@ describe('the parts of an answer', () => {
   it('CONNECT has a body, as any refusal', () => {
     expect(answer({ method: 'CONNECT' }).text).toContain('</html>')
   })
+  it('says when to come back, where that is known', () => {
+    expect(answer({ reason: 'logins-of-address' }).field('Retry-After')).toBe('60')
+    expect(answer({ reason: 'connections-of-address' }).field('Retry-After')).toBe('10')
+    expect(answer({}).field('Retry-After')).toBeUndefined()
+  })
   it('the language follows Accept-Language', () => {
     const { field, text } = answer({ acceptLanguage: 'en;q=0.9, sv;q=0.8' })
     expect(field('Content-Language')).toBe('en')

@@ -19,6 +19,7 @@ export function openWorld(version = 1, over: Readonly<Record<string, unknown>> =
   })
   const image = buildImage([], { elapsedMs: () => 0 })
   if (image.kind !== 'built') throw new Error('an image of no lists cannot be built')
+  const { hosts, ...dns } = settings.dns
   const { paths, onFailure, unacknowledged } = settings.log
   return {
     policy: compilePolicy({ settings, platforms: [], exemptions: [], version }),
@@ -28,6 +29,7 @@ export function openWorld(version = 1, over: Readonly<Record<string, unknown>> =
     portal: [],
     limits: settings.limits,
     log: { paths, onFailure, unacknowledged },
-    hosts: settings.dns.hosts,
+    dns,
+    hosts,
   }
 }

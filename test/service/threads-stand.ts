@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { Worker, type WorkerOptions } from 'node:worker_threads'
 import { pino } from 'pino'
 import { Ledger } from '../../src/ledger/ledger.ts'
-import type { FromThread } from '../../src/proxy/world.ts'
+import type { FromThread, ThreadData } from '../../src/proxy/world.ts'
 import { ProxyThreads } from '../../src/service/threads.ts'
 import { TrafficWriter } from '../../src/service/writer.ts'
 import { logRows } from '../e2e/stand/files.ts'
@@ -35,6 +35,8 @@ export class Parts {
   /** Proxy workers that have come to listen. */
   readonly listening = new Set<Worker>()
   readonly said: string[] = []
+  /** What is counted over all threads. */
+  tally = new SharedArrayBuffer(0)
   readonly threads: ProxyThreads
   readonly writer: TrafficWriter
 
@@ -61,6 +63,7 @@ export class Parts {
       log,
       attach: (thread, port) => this.writer.attach({ run: RUN, thread }, port),
       spawn: (file, options) => {
+        this.tally = (options.workerData as ThreadData).tally
         const worker = this.#keep(this.proxies, file, options)
         worker.on('message', ({ kind }: FromThread) => {
           if (kind === 'listening') this.listening.add(worker)

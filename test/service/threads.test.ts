@@ -1,6 +1,7 @@
 import { once } from 'node:events'
 import { createServer } from 'node:net'
 import { afterEach, describe, expect, it } from 'vitest'
+import { Tally } from '../../src/proxy/tally.ts'
 import { until } from '../e2e/stand/sluss.ts'
 import { openWorld } from '../proxy/world.ts'
 import { Parts } from './threads-stand.ts'
@@ -33,6 +34,22 @@ describe('a proxy thread that dies', () => {
     await ask('after')
     expect([threads.count, parts.port]).toEqual([2, port])
     expect(parts.said.filter((line) => line.includes('a proxy thread died'))).toHaveLength(2)
+  })
+
+  it('holds no more of what is counted over all threads', async () => {
+    await start(2)
+    const { proxies, tally: buffer } = parts
+    const [dying, living] = [new Tally(buffer, 0), new Tally(buffer, 1)]
+    for (let i = 0; i < 5; i++) {
+      dying.take('address', 1, 10)
+      living.take('address', 1, 10)
+      dying.takeTunnel(10)
+    }
+    expect([living.held('address', 1), living.tunnels]).toEqual([10, 5])
+    await proxies[0]!.terminate()
+    await parts.replaced(3)
+    expect([living.held('address', 1), living.tunnels]).toEqual([5, 0])
+    expect(parts.tally).toBe(buffer)
   })
 
   it('comes back to its port where it was the only one', async () => {

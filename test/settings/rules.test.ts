@@ -198,3 +198,51 @@ describe('dns.hosts', () => {
     ['sluss.yaml:3: dns.hosts["A.TEST."] — it is the same host as a.test; keep one of them'],
   )
 })
+
+describe('dns', () => {
+  const dns = (text: string) => `${LOCAL}\ndns: { ${text} }`
+  const more = 'dns.shortest is more than dns.longest; lower the one, or raise the other'
+  check('as long at least as at most', dns('shortest: 5s, longest: 5s'), [])
+  check('longer at least than at most', dns('shortest: 10s, longest: 5s'), [
+    `sluss.yaml:3: dns.shortest: "10s" — ${more}`,
+  ])
+  check('a mistake is told by itself', dns('shortest: soon, longest: 5s'), ['dns.shortest: "soon"'])
+})
+
+describe('limits', () => {
+  const limits = (text: string, threads = 'auto') =>
+    `${LOCAL}\nthreads: ${threads}\nlimits: { ${text} }`
+  check('a request line as long as the head', limits('requestLine: 8KiB, head: 8KiB'), [])
+  check('a request line longer than the head', limits('requestLine: 9KiB, head: 8KiB'), [
+    'warning: sluss.yaml:4: limits.requestLine: "9KiB" — it is never reached: limits.head is less; lower it, or raise limits.head',
+  ])
+  check('a head shorter than the request line of the defaults', limits('head: 1KiB'), [])
+  check('longer than the head of the defaults', limits('requestLine: 64KiB'), [])
+  check('silence that outlives the tunnel', limits('tunnelIdle: 2d'), [
+    'limits.tunnelIdle: "2d" — it is never reached: limits.tunnelLifetime is less',
+  ])
+  check('a pool of one origin above all', limits('poolPerOrigin: 20, poolTotal: 10'), [
+    'limits.poolPerOrigin: 20 — it is never reached',
+  ])
+  check(
+    'more of one address than all threads take',
+    limits('connections: 100, connectionsPerAddress: 201', '2'),
+    ['limits.connections is less for each proxy thread'],
+  )
+  check(
+    'as many of one address as all threads take',
+    limits('connections: 100, connectionsPerAddress: 200', '2'),
+    [],
+  )
+  check(
+    'as many as the threads of the largest machine take',
+    limits('connections: 100, connectionsPerUser: 6400, tunnels: 6400'),
+    [],
+  )
+  check('and more', limits('connections: 100, connectionsPerUser: 6401, tunnels: 6401'), [
+    'limits.connectionsPerUser: 6401',
+    'limits.tunnels: 6401',
+  ])
+  check('what cannot be read is told once', limits('requestLine: 9KiB, head: 8'), ['limits.head'])
+  check('nothing written', limits('requestLine:'), [])
+})

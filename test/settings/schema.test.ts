@@ -65,7 +65,14 @@ describe('defaults', () => {
       day: { timezone: 'Europe/Stockholm', startsMinute: 0 },
       ports: { connect: [443], http: [80, 8080] },
       addresses: { allow: [] },
-      dns: { hosts: {} },
+      tunnels: {
+        addressLiterals: 'refuse',
+        mismatch: 'log',
+        noServerName: 'log',
+        encryptedHello: 'log',
+        notTls: 'refuse',
+      },
+      dns: { servers: [], shortestMs: 1_000, longestMs: 3_600_000, negativeMs: 10_000, hosts: {} },
       log: {
         retentionMs: 90 * 86_400_000,
         identities: 'pseudonym',
@@ -75,13 +82,22 @@ describe('defaults', () => {
       },
       limits: {
         headBytes: 65_536,
+        requestLineBytes: 16_384,
         headFields: 200,
         headTimeoutMs: 15_000,
         idleTimeoutMs: 120_000,
         tunnelIdleMs: 3_600_000,
+        tunnelLifetimeMs: 24 * 3_600_000,
         dialTimeoutMs: 10_000,
         originTimeoutMs: 120_000,
         connections: 20_000,
+        connectionsPerAddress: 2_000,
+        connectionsPerUser: 500,
+        tunnels: 20_000,
+        failedLogins: 30,
+        failedLoginsWithinMs: 300_000,
+        slowestBytesPerSecond: 100,
+        slowestOverMs: 60_000,
         poolPerOrigin: 64,
         poolTotal: 1_024,
         poolIdleMs: 30_000,
@@ -159,6 +175,22 @@ describe('hosts', () => {
   refuse('dns: { hosts: { a..test: 1.1.1.1 } }', 'nothing stands before or between its dots')
   refuse('dns: { hosts: { 10.1: 1.1.1.1 } }', 'it is an address')
   refuse('dns: { hosts: { a.test: [] } }', 'a list of IP addresses, at least one')
+})
+
+describe('DNS servers', () => {
+  const servers = (settings: ReturnType<typeof good>) => settings.dns.servers
+  check('dns: { servers: 10.1.2.3 }', servers, [{ address: '10.1.2.3', port: 53 }])
+  check('dns: { servers: ["10.1.2.3:5353", "fd00:0::1", "[::1]", "[::1]:54"] }', servers, [
+    { address: '10.1.2.3', port: 5353 },
+    { address: 'fd00::1', port: 53 },
+    { address: '::1', port: 53 },
+    { address: '::1', port: 54 },
+  ])
+  check('dns: { servers: [] }', servers, [])
+  refuse('dns: { servers: dns.kommun.se }', 'it is not address:port')
+  refuse('dns: { servers: "10.1.2.3:0" }', 'there is no port 0')
+  refuse('dns: { servers: "10.1.2.3:65536" }', 'the port is at most 65535')
+  refuse('dns: { servers: "dns.kommun.se:53" }', 'dns.kommun.se is not an IP address')
 })
 
 describe('times', () => {

@@ -18,7 +18,8 @@ const ROW: TrafficRow = {
   ...{ host: 'www.example.se', port: 80, path: '', categories: '', platforms: '' },
   ...{ verdict: 'allow', reason: 'default', rule: 'default', decision: '' },
   ...{ bytes_up: 1, bytes_down: 2, duration_ms: 3, status: 200 },
-  ...{ event: 'whole', ending: 'complete', flow: 1, run: 'r', thread: 0, count: 1 },
+  ...{ event: 'whole', ending: 'complete', hello: '', server_name: '' },
+  ...{ flow: 1, run: 'r', thread: 0, count: 1 },
 }
 
 const HOSTILE = [
@@ -119,8 +120,18 @@ describe('the table', () => {
   test('writes an IPv6 host as in a URL, and a gap as what it is', () => {
     expect(tableCells({ ...ROW, host: '2001:db8::1', port: 443 })).toContain('[2001:db8::1]:443')
     const gap = tableCells({ ...ROW, event: 'gap', count: 17, host: '', port: 0 })
-    expect(gap.at(-1)).toBe('gap: 17 records missing')
+    expect(gap[TABLE_HEADER.indexOf('ENDING')]).toBe('gap: 17 records missing')
     expect(gap).toContain('')
+  })
+
+  test('says what a hello was, where it was not simply for the host', () => {
+    const cell = (row: Partial<TrafficRow>) =>
+      tableCells({ ...ROW, host: 'a.se', ...row })[TABLE_HEADER.indexOf('HELLO')]
+    expect(cell({})).toBe('')
+    expect(cell({ hello: 'matched', server_name: 'a.se' })).toBe('')
+    expect(cell({ hello: 'matched', server_name: 'b.se', host: '192.0.2.1' })).toBe('matched b.se')
+    expect(cell({ hello: 'mismatch', server_name: 'b.se' })).toBe('mismatch b.se')
+    expect(cell({ hello: 'not-tls' })).toBe('not-tls')
   })
 })
 

@@ -45,7 +45,7 @@ test('every table is strict, and explains itself in the file', () => {
   }
   expect(names().map(({ name }) => name)).toEqual([
     ...['day', 'offsets', 'sources', 'clients', 'targets', 'outcomes', 'methods', 'events'],
-    ...['endings', 'batches', 'records', 'traffic'],
+    ...['endings', 'hellos', 'batches', 'records', 'traffic'],
   ])
 })
 
@@ -64,7 +64,7 @@ test('questions through the view scan the records once and look the rest up', ()
     `EXPLAIN QUERY PLAN SELECT * FROM traffic WHERE user = 'anna'`,
   ).map(({ detail }) => detail)
   expect(plan.filter((line) => !line.startsWith('SEARCH'))).toEqual(['SCAN d', 'SCAN r', 'SCAN o'])
-  for (const alias of ['c', 't', 'v', 'm', 'e', 'n', 's']) {
+  for (const alias of ['c', 't', 'v', 'm', 'e', 'n', 's', 'h']) {
     expect(plan, alias).toContain(`SEARCH ${alias} USING INTEGER PRIMARY KEY (rowid=?)`)
   }
 })

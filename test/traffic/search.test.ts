@@ -5,6 +5,8 @@ import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import {
   ACTIONS,
+  HELLO_OUTCOMES,
+  type HelloOutcome,
   type IdentityKind,
   RECORD_EVENTS,
   type TrafficRecord,
@@ -53,12 +55,21 @@ function write(...records: TrafficRecord[]): void {
 const flowsOf = (query: SearchQuery) => find(query).map(({ flow }) => flow)
 
 describe('filters', () => {
+  const hello = (outcome: HelloOutcome, serverName: string) => ({ hello: outcome, serverName })
+  const own = hello('matched', 'www.facebook.com')
+  const other = hello('mismatch', 'm.facebook.com')
   const records = [
     record({ flow: 1, user: 'anna', host: 'facebook.com', categories: 'social', verdict: 'spent' }),
-    record({ flow: 2, user: 'bo', host: 'www.facebook.com', categories: 'news,social' }),
-    record({ flow: 3, host: 'notfacebook.com', categories: 'socialism', zone: 'schools' }),
+    record({ flow: 2, user: 'bo', host: 'www.facebook.com', categories: 'news,social', ...own }),
+    record({
+      flow: 3,
+      host: 'notfacebook.com',
+      categories: 'socialism',
+      zone: 'schools',
+      ...other,
+    }),
     record({ flow: 4, host: 'facebook.com.evil.example', reason: 'exempt', address: '10.9.9.9' }),
-    record({ flow: 5, host: '2001:db8::1', timeMs: NOON_MS + 1 }),
+    record({ flow: 5, host: '2001:db8::1', timeMs: NOON_MS + 1, ...hello('none', '') }),
     record({ flow: 6, host: 'xfacebook.com', timeMs: NOON_MS - DAY_MS }),
   ]
   beforeEach(() => write(...records))
@@ -78,6 +89,12 @@ describe('filters', () => {
   check('a zone', { zone: 'schools' }, [3])
   check('a verdict', { verdict: 'spent' }, [1])
   check('a reason', { reason: 'exempt' }, [4])
+  check('a hello', { hello: 'mismatch' }, [3])
+  check('a server name, the host or not', { serverName: 'facebook.com' }, [3, 2])
+  check('a server name that is the host', { serverName: 'www.facebook.com' }, [2])
+  check('a server name that is not', { serverName: 'm.facebook.com' }, [3])
+  check('a server name, of one kind', { serverName: 'facebook.com', hello: 'matched' }, [2])
+  check('no look-alike of a server name', { serverName: 'book.com' }, [])
   check('from: included', { fromMs: NOON_MS + 1 }, [5])
   check('to: not included', { toMs: NOON_MS }, [6])
   check('a span', { fromMs: NOON_MS, toMs: NOON_MS + 1 }, [4, 3, 2, 1])
@@ -171,6 +188,8 @@ test('what it gives equals a plain filter over the records', () => {
     categories: from('', 'x', 'x,y', 'xy'),
     verdict: from(...ACTIONS),
     reason: from('default', 'exempt'),
+    hello: from(...HELLO_OUTCOMES),
+    serverName: from('a.se', 'b.a.se', ''),
   })
   const maybe = <T>(arbitrary: fc.Arbitrary<T>) => fc.option(arbitrary, { nil: undefined, freq: 3 })
   const question = fc.record({
@@ -181,6 +200,8 @@ test('what it gives equals a plain filter over the records', () => {
     category: maybe(from('x', 'y')),
     verdict: maybe(from(...ACTIONS)),
     reason: maybe(from('exempt')),
+    hello: maybe(from<HelloOutcome>('matched', 'mismatch')),
+    serverName: maybe(from('a.se', 'se')),
     fromMs: maybe(from(NOON_MS - DAY_MS, NOON_MS)),
     toMs: maybe(from(NOON_MS, NOON_MS + 1)),
     limit: maybe(fc.integer({ min: 1, max: 5 })),
@@ -204,6 +225,10 @@ test('what it gives equals a plain filter over the records', () => {
   )
 })
 
+/** A matched hello without a name of its own had the host's. */
+const shownName = ({ hello, serverName, host }: TrafficRecord) =>
+  hello === 'matched' && serverName === '' ? host : serverName
+
 /** The question, answered by looking at every record. */
 function plainly(records: TrafficRecord[], query: SearchQuery): TrafficRecord[] {
   const dayOf = (each: TrafficRecord) => Math.floor((each.timeMs + 3_600_000) / DAY_MS)
@@ -217,6 +242,8 @@ function plainly(records: TrafficRecord[], query: SearchQuery): TrafficRecord[] 
     (query.category === undefined || each.categories.split(',').includes(query.category)) &&
     (query.verdict === undefined || each.verdict === query.verdict) &&
     (query.reason === undefined || each.reason === query.reason) &&
+    (query.hello === undefined || each.hello === query.hello) &&
+    (query.serverName === undefined || `.${shownName(each)}`.endsWith(`.${query.serverName}`)) &&
     (query.fromMs === undefined || each.timeMs >= query.fromMs) &&
     (query.toMs === undefined || each.timeMs < query.toMs)
   return records

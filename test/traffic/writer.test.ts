@@ -2,7 +2,12 @@ import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, test } from 'vitest'
-import { formatTime, RECORD_EVENTS, type TrafficRecord } from '../../src/policy/index.ts'
+import {
+  formatTime,
+  HELLO_OUTCOMES,
+  RECORD_EVENTS,
+  type TrafficRecord,
+} from '../../src/policy/index.ts'
 import { TRAFFIC_COLUMNS, type TrafficRow } from '../../src/traffic/schema.ts'
 import type { Writer } from '../../src/traffic/writer.ts'
 import {
@@ -65,6 +70,8 @@ function expectedRow(from: TrafficRecord): TrafficRow {
     status: from.status,
     event: from.event,
     ending: from.ending,
+    hello: from.hello,
+    server_name: from.serverName,
     flow: from.flow,
     run: SOURCE.run,
     thread: SOURCE.thread,
@@ -95,11 +102,31 @@ describe('what is written', () => {
       durationMs: 3_600_001,
       status: 403,
       ending: 'spent',
+      hello: 'mismatch',
+      serverName: 'www.instagram.com',
       count: 3,
     })
     expect(open().write(SOURCE, batch(1, full))).toEqual({ kind: 'acknowledged', number: 1 })
     expect(rowsOf(state, TODAY)).toEqual([expectedRow(full)])
     expect(Object.keys(rowsOf(state, TODAY)[0]!)).toEqual(TRAFFIC_COLUMNS)
+  })
+
+  test('a server name that is the host takes no room, and is shown', () => {
+    const [one, two] = [record({ flow: 1 }), record({ flow: 2, host: 'b.se' })]
+    const matched = [one, two].map((each): TrafficRecord => {
+      return { ...each, hello: 'matched', serverName: each.host }
+    })
+    const other = record({ flow: 3, host: '192.0.2.1', hello: 'matched', serverName: 'b.se' })
+    open().write(SOURCE, batch(1, ...matched, other, record({ flow: 4 })))
+    expect(ask(state, TODAY, 'SELECT flow, hello, server_name FROM traffic')).toEqual([
+      { flow: 1, hello: 'matched', server_name: one.host },
+      { flow: 2, hello: 'matched', server_name: 'b.se' },
+      { flow: 3, hello: 'matched', server_name: 'b.se' },
+      { flow: 4, hello: '', server_name: '' },
+    ])
+    expect(ask(state, TODAY, 'SELECT hello FROM records')).toEqual([
+      ...[{ hello: 1 }, { hello: 1 }, { hello: 2 }, { hello: 0 }],
+    ])
   })
 
   test('any record comes back, whatever its texts are', () => {
@@ -113,6 +140,8 @@ describe('what is written', () => {
       ...{ categories: text, platforms: text, rule: text, decision: text, reason: text },
       ...{ bytesUp: size, bytesDown: size, durationMs: size },
       status: fc.integer({ min: 0, max: 999 }),
+      hello: fc.constantFrom(...HELLO_OUTCOMES.filter((outcome) => outcome !== 'matched')),
+      serverName: text,
     })
     const writer = open()
     let number = 0

@@ -42,6 +42,8 @@ export interface TownOptions {
   /** Settings beyond the usual ones, as YAML of further top-level keys. */
   readonly more?: string
   readonly quota?: string
+  /** Further settings of `dns`, a line each. */
+  readonly dns?: readonly string[]
   /** Private addresses that may be reached; loopback where it is left out. */
   readonly allow?: readonly string[]
   /** Ports of further origins, for tunnels and plain HTTP both. */
@@ -113,6 +115,7 @@ function settingsOf(
   options: TownOptions,
 ): string {
   const { more = '', quota = '{ threshold: 1KiB, grace: 2s }', ports = [] } = options
+  const { dns = [] } = options
   const { allow = ['127.0.0.0/8', '::1/128'] } = options
   return `version: 1
 listen:
@@ -141,7 +144,7 @@ ports:
   http: [${[http.port, ...ports].join(', ')}]
 addresses: { allow: ${JSON.stringify(allow)} }
 dns:
-  hosts:
+${dns.map((line) => `  ${line}\n`).join('')}  hosts:
 ${NAMES.map((name) => `    ${name}: 127.0.0.1`).join('\n')}
 log: { identities: name }
 ${more}
