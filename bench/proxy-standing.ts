@@ -19,11 +19,12 @@ import {
 import { openConnects, openGets, type Target } from './stand/load.ts'
 import { type Sample, startOpenLoop } from './stand/open-loop.ts'
 import { LOAD_CORE, rssBytes } from './stand/processes.ts'
-import type { Rival, RivalName } from './stand/rivals.ts'
+import type { RivalName } from './stand/rivals.ts'
 import { openTunnels } from './stand/tunnels.ts'
 
-const TUNNELS = 4_000
-const TUNNELS_SMALL = 50
+/** Standing first, and then opened. */
+const TUNNELS = [2_000, 4_000] as const
+const TUNNELS_SMALL = [20, 40] as const
 const WARM_UP_CLIENTS = 32
 const WARM_UP_MS = 1_000
 const SETTLE_MS = 2_000
@@ -33,38 +34,53 @@ const BEFORE_MS = 500
 
 export const idleTunnels: Row = async (stand) => {
   const { options, rivals } = stand
-  const tunnels = options.small ? TUNNELS_SMALL : TUNNELS
-  const comparison = await compare({
-    ...{ title: `Memory of an idle tunnel, ${tunnels.toLocaleString('en')} of them` },
+  const [standing, more] = options.small ? TUNNELS_SMALL : TUNNELS
+  const whole = new Map<string, number[]>(rivals.map(({ name }) => [name, []]))
+  const many = more.toLocaleString('en')
+  const marginal = await compare({
+    ...{ title: `Memory of an idle tunnel, ${many} more where ${figure(standing)} stand` },
     ...{ ...roundsOf(options, 0), unit: 'bytes', better: 'lower' },
-    contenders: rivals.map((rival) => ({
-      name: rival.name,
-      round: () => memoryOf(stand, rival, tunnels),
+    contenders: rivals.map(({ name }) => ({
+      name,
+      round: async () => {
+        const found = await memoryOf(stand, name, standing, more)
+        whole.get(name)!.push(found.ofAll)
+        return found.ofMore
+      },
     })),
   })
+  const title = `Memory of an idle tunnel, ${figure(standing + more)} where none stood`
   return {
-    comparisons: [comparison],
-    kept: [costBeside(comparison, `memory per idle tunnel, ${figure(tunnels)} of them`, 0.5, 0.3)],
+    comparisons: [marginal, await compareFigures({ title, unit: 'bytes', better: 'lower' }, whole)],
+    kept: [costBeside(marginal, `memory per idle tunnel, ${many} of them`, 0.5, 0.3)],
     notes: [
-      'Idle tunnels: each round a start of its own (with a short list, which changes nothing here), a second of load, then what the process has grown by two seconds after the last tunnel carried its one GET; all must carry another afterwards.',
+      `Idle tunnels: each round a start of its own (with a short list, which changes nothing here), a second of load, then what the process grows by when ${many} tunnels are opened where ${figure(standing)} stand, two seconds after the last has carried its one GET. Those that stand take up what the load has left free in the process, which would else hide a part of what a tunnel takes. All must carry another GET afterwards.`,
     ],
   }
 }
 
-async function memoryOf(stand: Stand, { name }: Rival, count: number): Promise<number> {
+async function memoryOf(stand: Stand, name: RivalName, standing: number, more: number) {
   const { small } = stand.options
   const rival = await stand.fresh(name)
+  const rss = async () => {
+    if (!small) await sleep(SETTLE_MS)
+    return rssBytes(rival.program).now
+  }
   try {
     if (!small) await warmUp(rival.target)
-    const before = rssBytes(rival.program).now
-    const tunnels = await openTunnels(rival.target, count)
-    if (!small) await sleep(SETTLE_MS)
-    const grown = rssBytes(rival.program).now - before
+    const none = await rss()
+    const tunnels = await openTunnels(rival.target, standing)
+    const some = await rss()
+    tunnels.push(...(await openTunnels(rival.target, more)))
+    const all = await rss()
     // They were there, all of them.
     for (const tunnel of tunnels) await tunnel.get()
     for (const tunnel of tunnels) tunnel.close()
-    // Less only in a small run, which is not for measuring.
-    return Math.max(1, grown / count)
+    // A process may have shrunk by something else: then there is no figure, and no ratio of it.
+    return {
+      ofMore: Math.max(1, (all - some) / more),
+      ofAll: Math.max(1, (all - none) / (standing + more)),
+    }
   } finally {
     await rival.program.stop()
   }
@@ -76,7 +92,6 @@ async function warmUp(target: Target): Promise<void> {
     await load.run(WARM_UP_MS / 2)
     load.close()
   }
-  await sleep(SETTLE_MS)
 }
 
 const QUANTILES = [

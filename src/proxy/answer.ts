@@ -37,9 +37,12 @@ export interface Refused {
   readonly reason: Reason
 }
 
-/** With a body of the request still to come, the next head could not be found. */
-export function keepsOpen(head: RequestHead): boolean {
-  return head.keepAlive && head.framing.kind === 'none'
+/**
+ * With a body of the request still to come, the next head could not be found. Who takes us for a server
+ * has taken a wrong turn.
+ */
+export function keepsOpen({ keepAlive, framing, form }: RequestHead): boolean {
+  return keepAlive && framing.kind === 'none' && (form === 'absolute' || form === 'authority')
 }
 
 /** The refusal of what is no request, or of a connection; it is the last word on it. */

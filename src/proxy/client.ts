@@ -13,6 +13,7 @@ import { Forward } from './forward.ts'
 import { Greeting } from './greeting.ts'
 import { type HeadFault, parseRequestHead, type RequestHead } from './head.ts'
 import { Holds } from './holds.ts'
+import { faultOfPart } from './partial-head.ts'
 import { statusOf } from './refuse.ts'
 import { Tunnel } from './tunnel.ts'
 import { NOBODY, type Wire, type WireOwner } from './wire.ts'
@@ -385,25 +386,4 @@ export class Client implements WireOwner {
   closeIfIdle(): void {
     if (this.idle && this.wire.writable) this.wire.destroySoon()
   }
-}
-
-/** What is already certain of a head whose end has not come: too large, or not HTTP at all. */
-function faultOfPart(
-  held: Buffer,
-  start: number,
-  { headBytes, requestLineBytes }: { headBytes: number; requestLineBytes: number },
-): Reason | null {
-  const waiting = held.length - start
-  if (waiting > requestLineBytes) {
-    const lineEnd = held.indexOf(13, start)
-    if (lineEnd < 0 || lineEnd - start > requestLineBytes) return 'request-line-too-long'
-  }
-  if (waiting > headBytes) return 'head-too-large'
-  // A first byte that no method has: TLS or another protocol on our port.
-  const first = held[start]!
-  if (first < 33 || first > 126) return 'request-line'
-  for (let at = held.indexOf(10, start); at >= 0; at = held.indexOf(10, at + 1)) {
-    if (held[at - 1] !== 13) return 'header-malformed'
-  }
-  return null
 }

@@ -19,6 +19,7 @@ import {
   readTogether,
 } from './framing.ts'
 import type { RequestHead } from './head.ts'
+import { Pace } from './pace.ts'
 import { parseResponseHead, type ResponseHead } from './response.ts'
 import { requestText, responseText } from './rewrite.ts'
 
@@ -67,6 +68,7 @@ export class Forward implements WireOwner {
   #era = 0
   #over = false
   #deadlineMs = 0
+  readonly #pace = new Pace()
 
   constructor({ client, engine, head, facts, flow }: ForwardOptions) {
     this.#client = client
@@ -275,16 +277,15 @@ export class Forward implements WireOwner {
   /** `clean`: the origin has said nothing beyond its answer. */
   #complete(clean: boolean): void {
     if (this.#over) return
-    if (this.#chunked) this.#write(lastChunk(this.#trailers()))
+    if (this.#chunked) {
+      const { trailers } = this.#responseBody!
+      this.#write(lastChunk(forwardableTrailers(trailers, this.#response!.nominated)))
+    }
     this.#over = true
     const origin = this.#detach()
     if (origin !== null) this.#release(origin, clean)
     this.#flow.end('complete', this.#engine.clock())
     this.#client.finished(this.#keepClient)
-  }
-
-  #trailers(): string {
-    return forwardableTrailers(this.#responseBody!.trailers, this.#response!.nominated)
   }
 
   #release(origin: Wire, clean: boolean): void {
@@ -379,8 +380,31 @@ export class Forward implements WireOwner {
     this.#deadlineMs = this.#engine.monotonic() + this.#engine.world.limits.originTimeoutMs
   }
 
+  /** It is the client's turn: to send more of its body, or to take what waits for it. */
+  #isClientTooSlow(nowMs: number): boolean {
+    const { wire } = this.#client
+    const sending = !this.#requestDone && this.#origin !== null && !this.#origin.full
+    const moved = this.#flow.bytesUp + this.#flow.bytesDown - wire.waitingBytes
+    return this.#pace.isTooSlow(this.#engine.world.limits, nowMs, sending || wire.full, moved)
+  }
+
+  #tooSlow(): void {
+    if (this.#responseBody === null) {
+      this.#fail('client-too-slow')
+      return
+    }
+    this.#engine.count('client-too-slow')
+    this.#breakOff('timeout')
+  }
+
   sweep(nowMs: number): void {
-    if (this.#over || nowMs < this.#deadlineMs) return
+    if (this.#over) return
+    if (this.#isClientTooSlow(nowMs)) {
+      this.#tooSlow()
+      return
+    }
+    // Who takes its answer slowly is the client's pace's business, not the origin's time.
+    if (nowMs < this.#deadlineMs || this.#client.wire.full) return
     if (this.#responseBody === null) this.#fail('origin-timeout')
     else this.#breakOff('timeout')
   }

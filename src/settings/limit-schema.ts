@@ -94,8 +94,8 @@ const limitKeys = group({
         'Bytes a second, over `slowestOver`, that a client must at least send of a body, or take of an answer that waits for it. 0: no limit.',
       ),
     ),
-  slowestOver: duration('1s', '1h', '60s')
-    .prefault('60s')
+  slowestOver: duration('1s', '1h', '5m')
+    .prefault('5m')
     .meta(about('The time that `slowestBytes` is an average over.')),
   poolPerOrigin: integer(0, 1_000, 64)
     .prefault(64)
