@@ -11,9 +11,17 @@ export class AnswerReader {
   /** Of the answer last read. */
   status = 0
   bodyBytes = 0
+  /** Its first line and fields. */
+  #head = ''
   #held: Buffer = NONE
   /** Of the body; -1 before the head has come. */
   #left = -1
+
+  /** For people: what the answer last read was, and why, where it says so. */
+  get told(): string {
+    const why = /\r\n(?:Sluss-Reason|X-Squid-Error): ([^\r]*)/i.exec(this.#head)?.[1] ?? ''
+    return `an answer of ${this.status} with ${this.bodyBytes} bytes ${why}`.trim()
+  }
 
   /**
    * True when the answer is whole. `headOnly`: it has no body, as that to a CONNECT. Throws where it
@@ -30,6 +38,7 @@ export class AnswerReader {
       }
       this.#held = NONE
       const head = all.toString('latin1', 0, end)
+      this.#head = head
       this.status = Number(head.slice(9, 12))
       this.#left = headOnly && this.status === 200 ? 0 : lengthOf(head)
       this.bodyBytes = this.#left

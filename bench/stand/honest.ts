@@ -253,10 +253,10 @@ class Keeper {
   #take(bytes: Buffer): void {
     try {
       if (!this.#reader.take(bytes)) return
-      const { status, bodyBytes } = this.#reader
+      const { status, bodyBytes, told } = this.#reader
       if (status === this.#expected && (status !== 200 || bodyBytes === BODY_BYTES)) {
         this.#settle(null)
-      } else throw new Error(`an answer of ${status} with ${bodyBytes} bytes`)
+      } else throw new Error(told)
     } catch (error) {
       this.#settle(error as Error)
       this.close()

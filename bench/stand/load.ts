@@ -142,10 +142,8 @@ class Getter {
   }
 }
 
-function check({ status, bodyBytes }: AnswerReader): void {
-  if (status !== 200 || bodyBytes !== BODY_BYTES) {
-    throw new Error(`an answer of ${status} with ${bodyBytes} bytes`)
-  }
+function check(reader: AnswerReader): void {
+  if (reader.status !== 200 || reader.bodyBytes !== BODY_BYTES) throw new Error(reader.told)
 }
 
 /** Forwarded GETs from so many clients, each over a connection of its own that is kept. */
@@ -214,7 +212,7 @@ export function connectOnce(
       if (!reader.take(bytes, step === 'connect')) return
       if (step === 'get') check(reader)
       else if (step === 'end' || reader.status !== 200) {
-        throw new Error(`a CONNECT was answered with ${reader.status}`)
+        throw new Error(`to a CONNECT ${reader.told}`)
       }
     } catch (error) {
       fault ??= error as Error

@@ -29,12 +29,12 @@ export class Tunnel {
 
   static async open(target: Target, client: number): Promise<Tunnel> {
     const tunnel = new Tunnel(target, client)
-    const { bodyBytes, status } = await tunnel.#ask(
+    const { status, told } = await tunnel.#ask(
       requestHead(target, client, `CONNECT ${tunnel.#authority}`),
     )
     tunnel.#opening = false
     if (status === 200) return tunnel
-    throw new Error(`a CONNECT was answered with ${status} and ${bodyBytes} bytes`)
+    throw new Error(`to a CONNECT ${told}`)
   }
 
   /** An exchange is under way. */
@@ -71,10 +71,8 @@ export class Tunnel {
   }
 
   async #exchange(head: string, expectedBytes: number): Promise<void> {
-    const { status, bodyBytes } = await this.#ask(head)
-    if (status !== 200 || bodyBytes !== expectedBytes) {
-      throw new Error(`an answer of ${status} with ${bodyBytes} bytes in a tunnel`)
-    }
+    const { status, bodyBytes, told } = await this.#ask(head)
+    if (status !== 200 || bodyBytes !== expectedBytes) throw new Error(`in a tunnel ${told}`)
   }
 
   #ask(head: string | Buffer): Promise<AnswerReader> {

@@ -3,7 +3,7 @@
  * Never: keeps a password or its plain hash; what is remembered is known by a keyed hash of the whole field.
  * Never hashes what an address guesses that has guessed wrong too often.
  */
-import { hash } from 'node:crypto'
+import { hash as hashOnce } from 'node:crypto'
 import { LRUCache } from 'lru-cache'
 import type { Address } from '../policy/address.ts'
 import type { Identified } from '../policy/decide.ts'
@@ -178,8 +178,8 @@ export class BasicVerifier {
    * microsecond, by `createHmac` eleven, and each request pays it.
    */
   #digest(headerValue: string): string {
-    const inner = hash('sha256', this.#digestKey + headerValue, 'base64')
-    return hash('sha256', this.#digestKey + inner, 'base64')
+    const inner = hashOnce('sha256', this.#digestKey + headerValue, 'base64')
+    return hashOnce('sha256', this.#digestKey + inner, 'base64')
   }
 
   async #check(attempt: Attempt): Promise<Identified> {
@@ -201,7 +201,7 @@ export class BasicVerifier {
 
   async #hash({ key, source, credentials: { user, password } }: Attempt): Promise<Identified> {
     for (;;) {
-      const line = this.#users.get(user)?.hash
+      const hash = this.#users.get(user)?.hash
       // The same work for a name that is not there: the time tells nobody who works here.
       const kept = hash === undefined ? this.#decoy : parseScrypt(hash)!
       const matches = await matchesScrypt(password, kept, this.#derive)

@@ -289,6 +289,16 @@ export const REASONS = {
     sv: ['Webbplatsen finns inte', 'Namnet går inte att slå upp. Kontrollera stavningen.'],
     en: ['The site cannot be found', 'Its name has no address. Check the spelling.'],
   }),
+  'resolver-failed': entry('fail', 502, 'dns_error', {
+    sv: [
+      'Namnet kunde inte slås upp',
+      'Namntjänsten (DNS) svarade inte som den ska. Prova igen om en stund, eller kontakta IT-supporten.',
+    ],
+    en: [
+      'The name could not be looked up',
+      'The name service (DNS) did not answer as it should. Try again in a while, or ask IT support.',
+    ],
+  }),
   'dial-failed': entry('fail', 502, 'connection_refused', {
     sv: ['Webbplatsen svarar inte', 'Anslutningen gick inte att öppna. Prova igen om en stund.'],
     en: ['The site does not answer', 'No connection could be opened. Try again in a while.'],

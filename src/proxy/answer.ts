@@ -103,6 +103,8 @@ export function endingOf(reason: Reason): Ending {
     case 'origin-closed':
     case 'origin-malformed':
       return reason
+    case 'resolver-failed':
+      return 'name-not-found'
     case 'dial-timeout':
     case 'origin-timeout':
       return 'timeout'

@@ -12,7 +12,12 @@ import type { Timer, Timers } from './timers.ts'
 import type { Wire } from './wire.ts'
 
 /** Why a dial failed: each is a reason that we answer with. */
-export type DialFailure = 'address-forbidden' | 'name-not-found' | 'dial-failed' | 'dial-timeout'
+export type DialFailure =
+  | 'address-forbidden'
+  | 'name-not-found'
+  | 'resolver-failed'
+  | 'dial-failed'
+  | 'dial-timeout'
 
 export type DialResult =
   | { readonly ok: true; readonly wire: Wire }
@@ -94,7 +99,7 @@ export class Dial {
 
   #go(answer: Answer, timeoutMs: number): void {
     if (answer.outcome !== 'found') {
-      this.#end(answer.why === 'ETIMEOUT' ? 'dial-timeout' : 'name-not-found')
+      this.#end(failureOf(answer))
       return
     }
     const places = this.#checked(answer.places)
@@ -141,6 +146,11 @@ export class Dial {
     this.#over = true
     this.#done({ ok: false, reason })
   }
+}
+
+function failureOf({ outcome, why }: Answer): DialFailure {
+  if (outcome === 'missing') return 'name-not-found'
+  return why === 'ETIMEOUT' ? 'dial-timeout' : 'resolver-failed'
 }
 
 function late(dial: Dial): void {

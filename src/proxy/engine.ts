@@ -333,7 +333,9 @@ export class Engine {
   snapshot(): Counters {
     const { made, acknowledged, lostTotal } = this.recorder
     const records = { records: made, recordsAcknowledged: acknowledged, recordsLost: lostTotal }
-    return { ...this.counters, ...records, reasons: { ...this.counters.reasons } }
+    const { hits, questions, failures } = this.#dialMeans.names.counters
+    const names = { nameHits: hits, nameQuestions: questions, nameFailures: failures }
+    return { ...this.counters, ...records, ...names, reasons: { ...this.counters.reasons } }
   }
 }
 

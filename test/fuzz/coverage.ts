@@ -4,17 +4,12 @@
  */
 import { type Profiler, Session } from 'node:inspector'
 
-/** What has been covered of one function: a byte for each character of its text. */
-interface Covered {
-  readonly start: number
-  readonly characters: Uint8Array
-}
-
 /** Counts while it is open, of the scripts whose URL `concerns` takes. */
 export class Coverage {
   readonly #session = new Session()
   readonly #concerns: (url: string) => boolean
-  readonly #functions = new Map<string, Covered>()
+  /** Of each function, a byte for each character of its text: 1 where it has run. */
+  readonly #functions = new Map<string, Uint8Array>()
 
   constructor(concerns: (url: string) => boolean) {
     this.#concerns = concerns
@@ -60,20 +55,20 @@ export class Coverage {
       ran.fill(count > 0 ? 1 : 0, startOffset - start, endOffset - start)
     }
     const key = `${url}:${start}`
-    const before = this.#functions.get(key)?.characters
+    const before = this.#functions.get(key)
     let fresh = 0
     for (let i = 0; i < ran.length; i++) {
       if (ran[i] === 1 && before?.[i] !== 1) fresh++
       if (before?.[i] === 1) ran[i] = 1
     }
-    if (keep && fresh > 0) this.#functions.set(key, { start, characters: ran })
+    if (keep && fresh > 0) this.#functions.set(key, ran)
     return fresh
   }
 
   /** How many characters have run in all. */
   get total(): number {
     let total = 0
-    for (const { characters } of this.#functions.values()) {
+    for (const characters of this.#functions.values()) {
       for (const one of characters) total += one
     }
     return total

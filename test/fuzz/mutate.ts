@@ -29,10 +29,7 @@ const LENGTH_MAX = 2_000
 const ODD_BYTES = [0, 9, 10, 11, 13, 32, 34, 37, 44, 45, 47, 48, 58, 64, 92, 95, 127, 128, 255]
 
 /** `text` (latin1) with one to five changes; `others` lend their parts. */
-export function mutate(
-  text: string,
-  { chance, dictionary, others }: Material,
-): string {
+export function mutate(text: string, { chance, dictionary, others }: Material): string {
   let changed = text
   for (let left = 1 + chance.below(5); left > 0; left--) {
     changed = change(changed, chance, dictionary, others)
