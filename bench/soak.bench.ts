@@ -60,7 +60,7 @@ const SMALL: Scale = {
   bounds: {
     ...{ headTimeoutMs: 300, tunnelIdleMs: 1_000, slowestOverMs: 1_000 },
     ...{ connectionsPerAddress: 80, connectionsPerUser: 30, failedLogins: 5 },
-    ...{ tunnels: 60, connections: 300, graceMs: 500 },
+    ...{ tunnels: 100, connections: 600, graceMs: 500 },
   },
 }
 const RATE_CLIENTS = 32

@@ -134,7 +134,7 @@ describe.skipIf(!hasDnsmasq)('names', () => {
       return (await town.sluss.status()).counters.nameFailures > 0
     })
     expect(await connect('kept.test')).toBe('200')
-    expect(await connect('other.test')).toBe('502 name-not-found')
+    expect(await connect('other.test')).toBe('502 resolver-failed')
   })
 })
 
@@ -170,7 +170,7 @@ describe('a server', () => {
       more: 'limits: { dialTimeout: 1s }',
     })
     await lonely.sluss.policyAfter(policy)
-    expect(await connect('a.test', lonely)).toBe('502 name-not-found')
+    expect(await connect('a.test', lonely)).toBe('502 resolver-failed')
     expect(failing.from.length).toBeGreaterThan(0)
   })
 })

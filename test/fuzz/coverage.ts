@@ -4,11 +4,13 @@
  */
 import { type Profiler, Session } from 'node:inspector'
 
+/** By function, where it stands: a byte for each character of its text, 1 where it has run. */
+export type Ran = ReadonlyMap<string, Uint8Array>
+
 /** Counts while it is open, of the scripts whose URL `concerns` takes. */
 export class Coverage {
   readonly #session = new Session()
   readonly #concerns: (url: string) => boolean
-  /** Of each function, a byte for each character of its text: 1 where it has run. */
   readonly #functions = new Map<string, Uint8Array>()
 
   constructor(concerns: (url: string) => boolean) {
@@ -16,15 +18,24 @@ export class Coverage {
     this.#session.connect()
     this.#session.post('Profiler.enable')
     this.#session.post('Profiler.startPreciseCoverage', { callCount: true, detailed: true })
-    this.#take()
+    this.take()
   }
 
   close(): void {
     this.#session.disconnect()
   }
 
-  /** What ran since the last call, function by function. */
-  #take(): Profiler.ScriptCoverage[] {
+  /** What ran since the last call. */
+  take(): Ran {
+    const ran = new Map<string, Uint8Array>()
+    for (const { url, functions } of this.#scripts()) {
+      for (const { ranges } of functions)
+        ran.set(`${url}:${ranges[0]!.startOffset}`, painted(ranges))
+    }
+    return ran
+  }
+
+  #scripts(): Profiler.ScriptCoverage[] {
     let scripts: Profiler.ScriptCoverage[] = []
     this.#session.post('Profiler.takePreciseCoverage', (error, taken) => {
       if (error) throw new Error(`no coverage: ${error.message}`)
@@ -33,36 +44,25 @@ export class Coverage {
     return scripts.filter(({ url }) => this.#concerns(url))
   }
 
-  /** Forgets what ran since the last call. */
-  skip(): void {
-    this.#take()
-  }
-
-  /** How many characters ran since the last call that never ran before; with `keep`, they have now. */
-  fresh(keep: boolean): number {
+  /** How many characters of `ran` never ran before, as far as was kept. */
+  fresh(ran: Ran): number {
     let count = 0
-    for (const { url, functions } of this.#take()) {
-      for (const { ranges } of functions) count += this.#freshOf(url, ranges, keep)
+    for (const [key, characters] of ran) {
+      const before = this.#functions.get(key)
+      for (let i = 0; i < characters.length; i++) {
+        if (characters[i] === 1 && before?.[i] !== 1) count++
+      }
     }
     return count
   }
 
-  #freshOf(url: string, ranges: readonly Profiler.CoverageRange[], keep: boolean): number {
-    const { startOffset: start, endOffset: end } = ranges[0]!
-    const ran = new Uint8Array(end - start)
-    // From the outside in: what is within says it better.
-    for (const { startOffset, endOffset, count } of ranges) {
-      ran.fill(count > 0 ? 1 : 0, startOffset - start, endOffset - start)
+  /** From now on `ran` has run before. */
+  keep(ran: Ran): void {
+    for (const [key, characters] of ran) {
+      const before = this.#functions.get(key)
+      if (before === undefined) this.#functions.set(key, characters)
+      else for (let i = 0; i < before.length; i++) before[i]! |= characters[i]!
     }
-    const key = `${url}:${start}`
-    const before = this.#functions.get(key)
-    let fresh = 0
-    for (let i = 0; i < ran.length; i++) {
-      if (ran[i] === 1 && before?.[i] !== 1) fresh++
-      if (before?.[i] === 1) ran[i] = 1
-    }
-    if (keep && fresh > 0) this.#functions.set(key, ran)
-    return fresh
   }
 
   /** How many characters have run in all. */
@@ -73,4 +73,14 @@ export class Coverage {
     }
     return total
   }
+}
+
+/** From the outside in: what is said of a block within is more exact. */
+function painted(ranges: readonly Profiler.CoverageRange[]): Uint8Array {
+  const { startOffset: start, endOffset: end } = ranges[0]!
+  const characters = new Uint8Array(end - start)
+  for (const { startOffset, endOffset, count } of ranges) {
+    characters.fill(count > 0 ? 1 : 0, startOffset - start, endOffset - start)
+  }
+  return characters
 }

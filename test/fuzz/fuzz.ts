@@ -68,10 +68,14 @@ class Fuzzer {
     while (done < runs && this.#broken === null) {
       const batch = Array.from({ length: BATCH }, () => this.#next())
       done += BATCH
-      this.#coverage.skip()
+      this.#coverage.take()
       const ended = batch.map((text) => this.#run(text))
       const newEnd = ended.some((end) => end !== null && !this.#ends.has(end))
-      if (newEnd || this.#coverage.fresh(false) > 0) for (const text of batch) this.#consider(text)
+      const ran = this.#coverage.take()
+      if (!newEnd && this.#coverage.fresh(ran) === 0) continue
+      for (const text of batch) this.#consider(text)
+      // What none of them does alone (one remembers what another read) is not looked for again.
+      this.#coverage.keep(ran)
     }
     return {
       runs: done,
@@ -113,20 +117,19 @@ class Fuzzer {
 
   /** Keeps `text`, made smaller, if it makes something new run or ends in a new way. */
   #consider(text: string): void {
-    this.#coverage.skip()
+    this.#coverage.take()
     const end = this.#run(text)
     if (end === null) return
-    const fresh = this.#coverage.fresh(false)
-    const isNewEnd = !this.#ends.has(end)
-    if (fresh === 0 && !isNewEnd) return
+    const fresh = this.#coverage.fresh(this.#coverage.take())
+    if (fresh === 0 && this.#ends.has(end)) return
     const kept = this.#smaller(text, (less) => {
-      this.#coverage.skip()
+      this.#coverage.take()
       const same = !this.#breaks(less) && this.#target.run(less) === end
-      return same && this.#coverage.fresh(false) >= fresh
+      return same && this.#coverage.fresh(this.#coverage.take()) >= fresh
     })
-    this.#coverage.skip()
+    this.#coverage.take()
     this.#target.run(kept)
-    this.#coverage.fresh(true)
+    this.#coverage.keep(this.#coverage.take())
     this.#ends.add(end)
     this.#corpus.push(kept)
   }
