@@ -9,7 +9,7 @@
  *   export async function run(options: BenchOptions): Promise<BenchResult>
  *
  * `npm run bench NAME` runs it large and writes bench/results/NAME.json and NAME.md; without a
- * name, all of them. test/bench.test.ts runs each with `small: true`, where it must end within two
+ * name, all of them. test/bench.test.ts runs each with `small: true`, where it must end within a few
  * seconds and throw where two contenders disagree; what it measures then is worth nothing.
  */
 import assert from 'node:assert/strict'

@@ -16,17 +16,14 @@ import {
   roundsOf,
   type Stand,
 } from './proxy-rows.ts'
-import { openConnects, openGets, type Target } from './stand/load.ts'
+import { openGets, type Target } from './stand/load.ts'
 import { type Sample, startOpenLoop } from './stand/open-loop.ts'
 import { LOAD_CORE, rssBytes } from './stand/processes.ts'
 import type { RivalName } from './stand/rivals.ts'
 import { openTunnels } from './stand/tunnels.ts'
 
-/** Standing first, and then opened. */
-const TUNNELS = [2_000, 4_000] as const
-const TUNNELS_SMALL = [20, 40] as const
-const WARM_UP_CLIENTS = 32
-const WARM_UP_MS = 1_000
+const TUNNELS = 4_000
+const TUNNELS_SMALL = 50
 const SETTLE_MS = 2_000
 const CONNECTIONS = 64
 /** Of an open loop: not counted. */
@@ -34,63 +31,41 @@ const BEFORE_MS = 500
 
 export const idleTunnels: Row = async (stand) => {
   const { options, rivals } = stand
-  const [standing, more] = options.small ? TUNNELS_SMALL : TUNNELS
-  const whole = new Map<string, number[]>(rivals.map(({ name }) => [name, []]))
-  const many = more.toLocaleString('en')
-  const marginal = await compare({
-    ...{ title: `Memory of an idle tunnel, ${many} more where ${figure(standing)} stand` },
+  const tunnels = options.small ? TUNNELS_SMALL : TUNNELS
+  const many = tunnels.toLocaleString('en')
+  const comparison = await compare({
+    ...{ title: `Memory of an idle tunnel, ${many} of them` },
     ...{ ...roundsOf(options, 0), unit: 'bytes', better: 'lower' },
     contenders: rivals.map(({ name }) => ({
       name,
-      round: async () => {
-        const found = await memoryOf(stand, name, standing, more)
-        whole.get(name)!.push(found.ofAll)
-        return found.ofMore
-      },
+      round: () => memoryOf(stand, name, tunnels),
     })),
   })
-  const title = `Memory of an idle tunnel, ${figure(standing + more)} where none stood`
   return {
-    comparisons: [marginal, await compareFigures({ title, unit: 'bytes', better: 'lower' }, whole)],
-    kept: [costBeside(marginal, `memory per idle tunnel, ${many} of them`, 0.5, 0.3)],
+    comparisons: [comparison],
+    kept: [costBeside(comparison, `memory per idle tunnel, ${many} of them`, 0.5, 0.3)],
     notes: [
-      `Idle tunnels: each round a start of its own (with a short list, which changes nothing here), a second of load, then what the process grows by when ${many} tunnels are opened where ${figure(standing)} stand, two seconds after the last has carried its one GET. Those that stand take up what the load has left free in the process, which would else hide a part of what a tunnel takes. All must carry another GET afterwards.`,
+      `Idle tunnels: each round a start of its own, with a short list, which changes nothing here. From a process that has answered a score of requests to one with ${many} tunnels, two seconds after the last carried its one GET: what grows once and stays (compiled code, room for garbage) is counted too. Where load has gone before, the same tunnels find room that is already there. All must carry another GET afterwards.`,
     ],
   }
 }
 
-async function memoryOf(stand: Stand, name: RivalName, standing: number, more: number) {
+async function memoryOf(stand: Stand, name: RivalName, count: number): Promise<number> {
   const { small } = stand.options
   const rival = await stand.fresh(name)
-  const rss = async () => {
-    if (!small) await sleep(SETTLE_MS)
-    return rssBytes(rival.program).now
-  }
   try {
-    if (!small) await warmUp(rival.target)
-    const none = await rss()
-    const tunnels = await openTunnels(rival.target, standing)
-    const some = await rss()
-    tunnels.push(...(await openTunnels(rival.target, more)))
-    const all = await rss()
+    if (!small) await sleep(SETTLE_MS)
+    const before = rssBytes(rival.program).now
+    const tunnels = await openTunnels(rival.target, count)
+    if (!small) await sleep(SETTLE_MS)
+    const grown = rssBytes(rival.program).now - before
     // They were there, all of them.
     for (const tunnel of tunnels) await tunnel.get()
     for (const tunnel of tunnels) tunnel.close()
-    // A process may have shrunk by something else: then there is no figure, and no ratio of it.
-    return {
-      ofMore: Math.max(1, (all - some) / more),
-      ofAll: Math.max(1, (all - none) / (standing + more)),
-    }
+    // Less only in a small run, which is not for measuring.
+    return Math.max(1, grown / count)
   } finally {
     await rival.program.stop()
-  }
-}
-
-async function warmUp(target: Target): Promise<void> {
-  for (const open of [openGets, openConnects]) {
-    const load = await open(target, WARM_UP_CLIENTS)
-    await load.run(WARM_UP_MS / 2)
-    load.close()
   }
 }
 

@@ -7,7 +7,6 @@
  * measures the two costs that are tuned most, within half a minute: the whole list takes Squid one
  * to load. The rows: get, connect, tunnel, memory, latency, clients, threads.
  */
-import assert from 'node:assert/strict'
 import { chmodSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -55,7 +54,10 @@ const ROWS: Readonly<Record<string, Row>> = {
 export async function run(options: BenchOptions): Promise<BenchResult> {
   const { small, only = Object.keys(ROWS) } = options
   const unknown = only.filter((name) => ROWS[name] === undefined)
-  assert(unknown.length === 0, `no row is called ${unknown}; there are: ${Object.keys(ROWS)}`)
+  if (unknown.length > 0) {
+    const there = Object.keys(ROWS).join(', ')
+    throw new RangeError(`no row is called ${unknown.join(', ')}; there are: ${there}`)
+  }
   const folder = mkdtempSync(join(tmpdir(), 'sluss-bench-'))
   // Squid, started by root, makes itself another user.
   chmodSync(folder, 0o755)

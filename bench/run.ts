@@ -56,12 +56,12 @@ async function runAndKeep(name: string, options: BenchOptions): Promise<void> {
 }
 
 /** A whole run is kept; one of parts, or with other numbers, is for whoever started it. */
-function isPart({ small, minutes: _, ...others }: BenchOptions): boolean {
+export function isPart({ small, minutes: _, ...others }: BenchOptions): boolean {
   return small || Object.keys(others).length > 0
 }
 
 /** Throws, with a message for people, where a number is none. */
-function optionsOf({ small, only, ...numbers }: Values): BenchOptions {
+export function optionsOf({ small, only, ...numbers }: Values): BenchOptions {
   const given = Object.entries(numbers).map(([name, text]) => {
     const value = Number(text)
     if (!(value > 0)) throw new RangeError(`--${name} takes a number above 0, not ${text}`)
@@ -71,7 +71,7 @@ function optionsOf({ small, only, ...numbers }: Values): BenchOptions {
   return { small, ...parts, ...Object.fromEntries(given) }
 }
 
-interface Values {
+export interface Values {
   readonly small: boolean
   readonly only?: string
   readonly rounds?: string
@@ -107,4 +107,11 @@ async function main(): Promise<void> {
   }
 }
 
-if (import.meta.main) await main()
+if (import.meta.main) {
+  await main().catch((error: unknown) => {
+    // What was asked for cannot be: said in a line. All else is a fault of a bench, told whole.
+    if (!(error instanceof RangeError)) throw error
+    process.stderr.write(`${error.message}\n`)
+    process.exitCode = 2
+  })
+}

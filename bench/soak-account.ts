@@ -84,6 +84,8 @@ export interface Check {
   readonly what: string
   readonly found: string
   readonly holds: boolean
+  /** It takes longer than a small run lasts. */
+  readonly onlyLarge?: boolean
 }
 
 export function checksOf(account: Account, { events, honest: logged }: Rows): Check[] {
@@ -91,10 +93,13 @@ export function checksOf(account: Account, { events, honest: logged }: Rows): Ch
   const count = (event: string) => events.get(event) ?? 0
   const rows = [...events.values()].reduce((sum, some) => sum + some, 0)
   const say = (value: number) => value.toLocaleString('en')
+  const reasons = [...QUIET, ...FLOODS].map(({ reason }) => reason)
+  const uncounted = reasons.filter((reason) => reason !== '' && !counters.reasons[reason])
+  const texts = [...honest.faultTexts].map(([text, times]) => `${text} ×${say(times)}`)
   return [
     {
       what: 'honest requests and exchanges that failed',
-      found: [say(honest.faults), ...honest.faultTexts].join('; '),
+      found: [say(honest.faults), ...texts].join('; '),
       holds: honest.faults === 0,
     },
     {
@@ -116,6 +121,12 @@ export function checksOf(account: Account, { events, honest: logged }: Rows): Ch
       what: 'file descriptors before and after',
       found: `${descriptors.before}, ${descriptors.after}`,
       holds: descriptors.after <= descriptors.before,
+    },
+    {
+      what: 'limits that attacks went for, and that counted none',
+      found: uncounted.length === 0 ? 'none' : uncounted.join(', '),
+      holds: uncounted.length === 0,
+      onlyLarge: true,
     },
   ]
 }
@@ -143,6 +154,8 @@ export function resultOf(account: Account, checks: readonly Check[], scale: Scal
       unit: 'ms',
     },
     { name: 'CONNECT + GET + close, at most', value: honest.connectLatency.maxMs, unit: 'ms' },
+    { name: 'the load itself late, p99', value: honest.lateness.quantileMs(0.99), unit: 'ms' },
+    { name: 'the load itself late, at most', value: honest.lateness.maxMs, unit: 'ms' },
     mib('memory before', rss.before),
     mib('memory at the start, a twentieth in', at(0.05)),
     mib('memory in the middle', at(0.5)),

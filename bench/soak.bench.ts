@@ -59,11 +59,13 @@ const SMALL: Scale = {
   ...{ restMs: 100, rateMs: 50, sampleMs: 50, settleMs: 10_000 },
   bounds: {
     ...{ headTimeoutMs: 300, tunnelIdleMs: 1_000, slowestOverMs: 1_000 },
-    ...{ connectionsPerAddress: 80, connectionsPerUser: 30, failedLogins: 5 },
-    ...{ tunnels: 100, connections: 600, graceMs: 500 },
+    ...{ connectionsPerAddress: 200, connectionsPerUser: 60, failedLogins: 5 },
+    ...{ tunnels: 100, connections: 700, graceMs: 1_200 },
   },
 }
 const RATE_CLIENTS = 32
+/** None that an attack comes from. */
+const HONEST_ADDRESSES = Array.from({ length: 16 }, (_, i) => `127.0.1.${i + 1}`)
 const POLL_MS = 50
 
 export async function run(options: BenchOptions): Promise<BenchResult> {
@@ -131,7 +133,8 @@ interface Soaking {
 async function soak({ sluss, job, originPort, scale }: Soaking): Promise<Account> {
   const { program, proxyPort } = sluss
   const all = { proxyPort, originPort, hosts: job.hosts, logins: job.logins }
-  const target: Target = { ...all, logins: job.logins.slice(0, HONEST_USERS) }
+  const logins = job.logins.slice(0, HONEST_USERS)
+  const target: Target = { ...all, logins, addresses: HONEST_ADDRESSES }
   const ill: Target = { ...all, logins: job.logins.slice(HONEST_USERS) }
   // The log's files are opened with the first record.
   let answered = await first(target)

@@ -17,7 +17,7 @@ const FROM = {
 /** More than the limit allows. */
 const BEYOND = 40
 const AT_A_TIME = 500
-/** How long a connection that has said nothing is looked at. */
+/** Between two looks whether there is room. */
 const LOOK_MS = 100
 
 /** Opens so many, some at a time, and keeps them until all have been met or stand; then cuts them. */
@@ -25,16 +25,14 @@ async function flood(
   count: number,
   target: Target,
   from: (i: number) => string,
-  head: ((i: number) => Buffer) | null,
+  head: (i: number) => Buffer,
 ): Promise<string[]> {
   const open: Socket[] = []
   const met: string[] = []
   for (let begun = 0; begun < count; begun += AT_A_TIME) {
     const batch = Array.from({ length: Math.min(AT_A_TIME, count - begun) }, (_, i) => begun + i)
     met.push(
-      ...(await Promise.all(
-        batch.map((i) => standing(target.proxyPort, from(i), head?.(i) ?? null, open)),
-      )),
+      ...(await Promise.all(batch.map((i) => standing(target.proxyPort, from(i), head(i), open)))),
     )
   }
   for (const socket of open) socket.destroy()
@@ -45,7 +43,7 @@ async function flood(
 function standing(
   port: number,
   localAddress: string,
-  head: Buffer | null,
+  head: Buffer,
   open: Socket[],
 ): Promise<string> {
   return new Promise((resolve) => {
@@ -54,15 +52,19 @@ function standing(
       clearTimeout(timer)
       resolve(how)
     }
-    const timer = setTimeout(() => met('open'), head === null ? LOOK_MS : QUICK_MS)
+    const timer = setTimeout(() => met('open'), QUICK_MS)
     open.push(socket)
-    socket.once('connect', () => {
-      if (head !== null) socket.write(head)
-    })
+    socket.once('connect', () => socket.write(head))
     socket.once('data', (bytes) => met(bytes.toString('latin1', 9, 12)))
     socket.on('error', () => met('reset'))
     socket.once('close', () => met('closed'))
   })
+}
+
+/** From nobody in particular: who is let in is asked to sign in. */
+function strangers(target: Target): (i: number) => Buffer {
+  const nobody = { ...target, logins: [] }
+  return (i) => requestHead(nobody, i, `GET http://${authorityOf(nobody, i)}/`)
 }
 
 /** Resolves when a tunnel can be opened again; throws where that takes too long. */
@@ -92,7 +94,12 @@ export const FLOODS: readonly (Attack & {
     reason: 'connections-of-address',
     leavesRoom: true,
     run: ({ target, bounds }) => {
-      return flood(bounds.connectionsPerAddress + BEYOND, target, () => FROM.address, null)
+      return flood(
+        bounds.connectionsPerAddress + BEYOND,
+        target,
+        () => FROM.address,
+        strangers(target),
+      )
     },
   },
   {
@@ -122,7 +129,7 @@ export const FLOODS: readonly (Attack & {
     run: ({ target, bounds, standing }) => {
       const room = bounds.connections - standing.tunnels
       const from = (i: number) => FROM.fill[i % FROM.fill.length]!
-      return flood(room + BEYOND, target, from, null)
+      return flood(room + BEYOND, target, from, strangers(target))
     },
   },
 ]

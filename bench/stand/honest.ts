@@ -8,15 +8,7 @@
 import type { Socket } from 'node:net'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { AnswerReader } from './answers.ts'
-import {
-  authorityOf,
-  BODY_BYTES,
-  connectHeads,
-  connectOnce,
-  dial,
-  requestHead,
-  type Target,
-} from './load.ts'
+import { authorityOf, BODY_BYTES, connectOnce, dial, requestHead, type Target } from './load.ts'
 import { openTunnels, type Tunnel } from './tunnels.ts'
 
 export interface HonestOptions {
@@ -24,7 +16,7 @@ export interface HonestOptions {
   /** A host that is refused: one request in a hundred is for it. */
   readonly listed: string
   readonly perSecond: number
-  /** Keep-alive connections at most. */
+  /** Keep-alive connections at most, and CONNECTs under way at most; what is due more waits. */
   readonly connections: number
   readonly tunnels: number
   /** Each tunnel is used once in so long. */
@@ -35,7 +27,7 @@ export interface HonestOptions {
 export const CONNECT_SHARE = 0.2
 const PACE_MS = 2
 const TRICKLE_STEP_MS = 20
-/** Faults that are kept word for word; all are counted. */
+/** Kinds of fault that are told; all faults are counted. */
 const FAULTS_KEPT = 10
 const LISTED_EVERY = 100
 const LAST_ANSWERS_MS = 15_000
@@ -52,9 +44,12 @@ export class Honest {
   /** Exchanges within the tunnels that are kept. */
   trickled = 0
   faults = 0
-  readonly faultTexts: string[] = []
+  /** How often each, of the first few that differ. */
+  readonly faultTexts = new Map<string, number>()
   readonly getLatency = new Histogram()
   readonly connectLatency = new Histogram()
+  /** How long after its moment the load came to a request: what is not the proxy's. */
+  readonly lateness = new Histogram()
   #connecting = true
   #connectsOpen = 0
   readonly #options: HonestOptions
@@ -63,9 +58,11 @@ export class Honest {
   readonly #idle: Keeper[] = []
   readonly #all = new Set<Keeper>()
   readonly #waiting: Due[] = []
+  readonly #waitingConnects: Due[] = []
   #tunnels: Tunnel[] = []
   #ending = false
   #made = 0
+  #opened = 0
   #underWay = 0
 
   constructor(options: HonestOptions) {
@@ -92,9 +89,13 @@ export class Honest {
   async run(): Promise<void> {
     await Promise.all([this.#pace(), this.#trickle()])
     const untilMs = performance.now() + LAST_ANSWERS_MS
-    while (this.#underWay + this.#waiting.length > 0 && performance.now() < untilMs) await sleep(10)
-    if (this.#underWay > 0) this.#fault(new Error(`${this.#underWay} answers have not come`))
+    while (this.#left > 0 && performance.now() < untilMs) await sleep(PACE_MS)
+    if (this.#left > 0) this.#fault(new Error(`${this.#left} answers have not come`))
     for (const keeper of this.#all) keeper.close()
+  }
+
+  get #left(): number {
+    return this.#underWay + this.#waiting.length + this.#waitingConnects.length
   }
 
   stop(): void {
@@ -111,7 +112,7 @@ export class Honest {
    */
   async pause(): Promise<void> {
     this.#connecting = false
-    while (this.#connectsOpen > 0) await sleep(PACE_MS)
+    while (this.#connectsOpen + this.#waitingConnects.length > 0) await sleep(PACE_MS)
   }
 
   resume(): void {
@@ -125,33 +126,42 @@ export class Honest {
       const nowMs = performance.now()
       const due = Math.floor(((nowMs - beganMs) * perSecond) / 1_000)
       for (; this.#made < due; this.#made++) {
-        this.#send(this.#made, beganMs + (this.#made * 1_000) / perSecond)
+        const dueMs = beganMs + (this.#made * 1_000) / perSecond
+        this.lateness.add(nowMs - dueMs)
+        this.#send(this.#made, dueMs)
       }
       await sleep(PACE_MS)
     }
   }
 
   #send(number: number, dueMs: number): void {
-    const tenth = number % 10
-    if (this.#connecting && tenth < CONNECT_SHARE * 10) this.#connect(number, dueMs)
-    else {
-      this.#waiting.push({ dueMs, client: number, listed: number % LISTED_EVERY === 99 })
+    const due = { dueMs, client: number, listed: number % LISTED_EVERY === LISTED_EVERY - 1 }
+    if (this.#connecting && number % 10 < CONNECT_SHARE * 10) {
+      this.#waitingConnects.push(due)
+      this.#connect()
+    } else {
+      this.#waiting.push(due)
       this.#feed()
     }
   }
 
-  #connect(client: number, dueMs: number): void {
-    const { target } = this.#options
-    this.#underWay++
-    this.#connectsOpen++
-    const [head, get] = connectHeads(target, client)
-    connectOnce(target.proxyPort, head, get, (fault) => {
-      this.#underWay--
-      this.#connectsOpen--
-      if (fault !== null) return this.#fault(fault)
-      this.answered++
-      this.connectLatency.add(performance.now() - dueMs)
-    })
+  #connect(): void {
+    const { target, connections } = this.#options
+    while (this.#waitingConnects.length > 0 && this.#connectsOpen < connections) {
+      const { dueMs, client } = this.#waitingConnects.shift()!
+      this.#underWay++
+      this.#connectsOpen++
+      connectOnce(target, client, (fault) => {
+        this.#underWay--
+        this.#connectsOpen--
+        if (fault !== null) this.#fault(fault)
+        else {
+          this.answered++
+          this.connectLatency.add(performance.now() - dueMs)
+        }
+        this.#connect()
+      })
+    }
   }
 
   /** Gives what waits to who is free: whoever has been so for longest, so that none is idle for long. */
@@ -178,7 +188,7 @@ export class Honest {
   #another(): Keeper | null {
     if (!this.#connecting && this.#all.size > 0) return null
     if (this.#all.size >= this.#options.connections) return null
-    const keeper = new Keeper(this.#options.target.proxyPort, (fault) => {
+    const keeper = new Keeper(this.#options.target, this.#opened++, (fault) => {
       this.#all.delete(keeper)
       const at = this.#idle.indexOf(keeper)
       if (at >= 0) this.#idle.splice(at, 1)
@@ -213,7 +223,9 @@ export class Honest {
 
   #fault(error: Error): void {
     this.faults++
-    if (this.faultTexts.length < FAULTS_KEPT) this.faultTexts.push(error.message)
+    const { message } = error
+    const known = this.faultTexts.get(message) ?? 0
+    if (known > 0 || this.faultTexts.size < FAULTS_KEPT) this.faultTexts.set(message, known + 1)
   }
 }
 
@@ -226,8 +238,8 @@ class Keeper {
   #closing = false
 
   /** `onLost`: it closed; with a fault where that was not we, nor told to who had asked. */
-  constructor(port: number, onLost: (fault: Error | null) => void) {
-    this.#socket = dial(port, (bytes) => this.#take(bytes))
+  constructor(target: Target, client: number, onLost: (fault: Error | null) => void) {
+    this.#socket = dial(target, client, (bytes) => this.#take(bytes))
     let cause = new Error('the proxy closed a connection')
     this.#socket.on('error', (error) => {
       cause = error

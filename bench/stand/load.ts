@@ -15,6 +15,8 @@ export interface Target {
   readonly hosts: readonly string[]
   /** Values of Proxy-Authorization, by client, turning; none: nobody signs in. */
   readonly logins: readonly string[]
+  /** That clients come from, turning; default: 127.0.0.1. */
+  readonly addresses?: readonly string[]
 }
 
 /** Connections that stand ready. */
@@ -31,12 +33,17 @@ const LAST_ANSWERS_MS = 15_000
 const SHARED = Buffer.allocUnsafeSlow(256 * 1_024)
 
 /** A socket to the proxy whose bytes come without a buffer of their own. */
-export function dial(port: number, onBytes: (bytes: Buffer) => void): Socket {
+export function dial(target: Target, client: number, onBytes: (bytes: Buffer) => void): Socket {
   const callback = (length: number): boolean => {
     onBytes(SHARED.subarray(0, length))
     return true
   }
-  return connect({ port, host: '127.0.0.1', noDelay: true, onread: { buffer: SHARED, callback } })
+  const { proxyPort, addresses } = target
+  return connect({
+    ...{ port: proxyPort, host: '127.0.0.1', noDelay: true },
+    ...(addresses === undefined ? {} : { localAddress: addresses[client % addresses.length] }),
+    onread: { buffer: SHARED, callback },
+  })
 }
 
 /** The fields that curl sends through a proxy. */
@@ -103,7 +110,7 @@ class Getter {
 
   constructor(target: Target, client: number) {
     this.#request = requestHead(target, client, `GET http://${authorityOf(target, client)}/`)
-    this.#socket = dial(target.proxyPort, (bytes) => this.#take(bytes))
+    this.#socket = dial(target, client, (bytes) => this.#take(bytes))
     this.ready = new Promise((resolve, reject) => {
       this.#socket.once('connect', resolve)
       this.#socket.once('error', reject)
@@ -165,17 +172,16 @@ export async function openGets(target: Target, clients: number): Promise<Load> {
 
 /** Tunnels, so many at a time: each is opened, carries one GET, and is closed by the origin. */
 export async function openConnects(target: Target, clients: number): Promise<Load> {
-  const heads = Array.from({ length: clients }, (_, client) => connectHeads(target, client))
   return {
     run: (durationMs) => {
       const run = new Run()
       const last = run.last(durationMs)
-      for (const [connectHead, get] of heads) {
+      for (let client = 0; client < clients; client++) {
         run.enter()
         const again = () => {
           if (run.ending) run.leave()
           else {
-            connectOnce(target.proxyPort, connectHead, get, (fault) => {
+            connectOnce(target, client, (fault) => {
               if (fault !== null) run.fail(fault)
               run.done++
               again()
@@ -190,24 +196,18 @@ export async function openConnects(target: Target, clients: number): Promise<Loa
   }
 }
 
-/** What opens a tunnel, and what then goes through it. */
-export function connectHeads(target: Target, client: number): readonly [Buffer, Buffer] {
-  const authority = authorityOf(target, client)
-  const get = `GET / HTTP/1.1\r\nHost: ${authority}\r\nConnection: close\r\n\r\n`
-  return [requestHead(target, client, `CONNECT ${authority}`), Buffer.from(get)]
-}
-
-/** Opens a tunnel, sends `get` through it, and ends it when the origin does. */
+/** Opens a tunnel, sends a GET through it, and ends it when the origin does. */
 export function connectOnce(
-  port: number,
-  connectHead: Buffer,
-  get: Buffer,
+  target: Target,
+  client: number,
   done: (fault: Error | null) => void,
 ): void {
+  const authority = authorityOf(target, client)
+  const get = `GET / HTTP/1.1\r\nHost: ${authority}\r\nConnection: close\r\n\r\n`
   const reader = new AnswerReader()
   let step: 'connect' | 'get' | 'end' = 'connect'
   let fault: Error | null = null
-  const socket = dial(port, (bytes) => {
+  const socket = dial(target, client, (bytes) => {
     try {
       if (!reader.take(bytes, step === 'connect')) return
       if (step === 'get') check(reader)
@@ -225,7 +225,7 @@ export function connectOnce(
       socket.write(get)
     }
   })
-  socket.write(connectHead)
+  socket.write(requestHead(target, client, `CONNECT ${authority}`))
   socket.on('error', (error) => {
     fault ??= error
   })

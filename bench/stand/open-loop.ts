@@ -19,7 +19,7 @@ export interface OpenLoopOptions {
   readonly perSecond: number
   /** Asked for in turn. */
   readonly hosts: readonly string[]
-  /** Values of Proxy-Authorization, in turn as well; default: nobody signs in. */
+  /** Values of Proxy-Authorization, one for each connection, in turn; default: nobody signs in. */
   readonly logins?: readonly string[]
   readonly connections: number
   /** After so many it ends by itself. */
@@ -113,6 +113,7 @@ interface Listener {
 
 /** A keep-alive connection with one request under way at most; a lost one is made anew. */
 class Connection {
+  readonly number: number
   readonly #port: number
   readonly #listener: Listener
   #socket: Socket
@@ -122,7 +123,8 @@ class Connection {
   #left = -1
   #held: Buffer = Buffer.alloc(0)
 
-  constructor(port: number, listener: Listener) {
+  constructor(port: number, number: number, listener: Listener) {
+    this.number = number
     this.#port = port
     this.#listener = listener
     this.#socket = this.#connect()
@@ -185,9 +187,10 @@ class Connection {
 
 async function generate(options: OpenLoopOptions): Promise<void> {
   const { hosts, logins = [], perSecond, requestsMax } = options
-  const target = { ...options, logins }
-  const questions = hosts.map((_, i) => {
-    return requestHead(target, i, `GET http://${authorityOf(target, i)}/`)
+  const users = logins.length === 0 ? [[]] : logins.map((login) => [login])
+  const questions = users.map((own) => {
+    const target = { ...options, logins: own }
+    return hosts.map((_, i) => requestHead(target, i, `GET http://${authorityOf(target, i)}/`))
   })
   const rows = new Float64Array(requestsMax * FIELDS)
   const idle: Connection[] = []
@@ -196,7 +199,9 @@ async function generate(options: OpenLoopOptions): Promise<void> {
   let ending = false
   const sendDue = () => {
     while (sent < made && idle.length > 0) {
-      idle.pop()!.send(sent, questions[sent % questions.length]!)
+      const connection = idle.pop()!
+      const own = questions[connection.number % questions.length]!
+      connection.send(sent, own[sent % own.length]!)
       rows[sent * FIELDS + FIELD.sent] = monotonicMs()
       sent++
     }
@@ -216,7 +221,7 @@ async function generate(options: OpenLoopOptions): Promise<void> {
   }
   const open = Array.from(
     { length: options.connections },
-    () => new Connection(options.proxyPort, listener),
+    (_, number) => new Connection(options.proxyPort, number, listener),
   )
   while (idle.length < open.length) await new Promise((resolve) => setTimeout(resolve, 1))
   const beganMs = monotonicMs()

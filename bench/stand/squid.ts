@@ -89,6 +89,7 @@ export function accessLog(folder: string): string {
 function wholeJob(folder: string, { files, originPort }: NonNullable<SquidOptions['job']>): string {
   return `hosts_file ${files.hosts}
 dns_nameservers 127.0.0.1
+forwarded_for delete
 auth_param basic program ${HELPERS}/basic_ncsa_auth ${files.users}
 auth_param basic children 2 startup=1
 auth_param basic realm bench

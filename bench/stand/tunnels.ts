@@ -22,7 +22,7 @@ export class Tunnel {
 
   private constructor(target: Target, client: number) {
     this.#authority = authorityOf(target, client)
-    this.#socket = dial(target.proxyPort, (bytes) => this.#take(bytes))
+    this.#socket = dial(target, client, (bytes) => this.#take(bytes))
     this.#socket.on('error', (error) => this.#settled(error))
     this.#socket.on('close', () => this.#settled(new Error('a tunnel was closed')))
   }

@@ -84,7 +84,9 @@ async function explainHost(text: string, options: ExplainOptions, command: Comma
   const buffer = image.built.image
   const labels = noLabels()
   new Lookup(buffer).match(asked.name.host, labels)
-  const known = { nowMs: atMs, fault: null, carriage: asked.carriage, port: asked.port }
+  const { carriage, port } = asked
+  const noPortal = carriage === 'portal' && configuration.settings.listen.portal.length === 0
+  const known = { nowMs: atMs, fault: noPortal ? 'portal-absent' : null, carriage, port } as const
   const person = { zone: asker.zone, identified: asker.identified }
   const facts: Facts = { ...known, ...person, host: asked.name.host, labels, ...NO_MINUTES }
   const dated = options.at !== undefined

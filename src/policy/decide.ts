@@ -3,12 +3,13 @@
  *
  *   1. request    a malformed request, one for a forbidden port, or a tunnel to a bare address → refuse
  *   2. zone       an address in no zone → refuse
- *   3. identity   the zone asks who you are and we do not know → challenge; too many failed logins → refuse
- *   4. neverBlock a never-block host → allow
- *   5. category   a blocked category → block
- *   6. quota      a quota category: unmetered zone, exemption or background → allow; minutes left →
+ *   3. portal     what is asked of the gate itself → allow: who cannot sign in may read why
+ *   4. identity   the zone asks who you are and we do not know → challenge; too many failed logins → refuse
+ *   5. neverBlock a never-block host → allow
+ *   6. category   a blocked category → block
+ *   7. quota      a quota category: unmetered zone, exemption or background → allow; minutes left →
  *                 allow, metered; else → spent
- *   7. default    allow
+ *   8. default    allow
  *
  * Never: does I/O, reads a clock, or waits. `explain` and the minute tick use the same rules.
  */
@@ -21,8 +22,8 @@ import { type Reason, reasonEntry } from './reason.ts'
 import type { Identity } from './user.ts'
 import type { Verdict } from './verdict.ts'
 
-/** How a request asks to be carried: a tunnel, or forwarded by us. */
-export type Carriage = 'connect' | 'http'
+/** How a request asks to be carried: a tunnel, forwarded by us, or to our own portal. */
+export type Carriage = 'connect' | 'http' | 'portal'
 
 /** What identify found: who it is, or why we do not know. */
 export type Identified =
@@ -58,6 +59,7 @@ const request: Rule = {
   id: 'request',
   speak: (policy, facts) => {
     if (facts.fault !== null) return refuse(facts.fault, 'request')
+    if (facts.carriage === 'portal') return null
     const ports = facts.carriage === 'connect' ? policy.ports.connect : policy.ports.http
     if (!ports.includes(facts.port)) return refuse('port-forbidden', `ports.${facts.carriage}`)
     return literalLeave(policy, facts) === ''
@@ -65,6 +67,7 @@ const request: Rule = {
       : null
   },
   silence: (policy, facts) => {
+    if (facts.carriage === 'portal') return 'well formed'
     const formed = `well formed; port ${facts.port} is in ports.${facts.carriage}`
     const leave = literalLeave(policy, facts)
     return leave === null ? formed : `${formed}; a tunnel to an address, ${leave}`
@@ -90,6 +93,12 @@ const zone: Rule = {
   id: 'zone',
   speak: (_policy, facts) => (facts.zone === null ? refuse('zone-unknown', 'zones') : null),
   silence: (_policy, facts) => `the address is in zone ${facts.zone?.name}`,
+}
+
+const portal: Rule = {
+  id: 'portal',
+  speak: (_policy, { carriage }) => (carriage === 'portal' ? allow('portal', 'portal') : null),
+  silence: () => 'it is not for the gate itself',
 }
 
 const identity: Rule = {
@@ -172,6 +181,7 @@ const otherwise: Rule = {
 export const RULES: readonly Rule[] = [
   request,
   zone,
+  portal,
   identity,
   neverBlock,
   category,

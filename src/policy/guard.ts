@@ -76,14 +76,21 @@ export function forbiddenWhy(
   allowed: readonly AllowedAddress[],
   listeners: readonly Listener[],
 ): string | null {
-  const own = listeners.some(
-    (listener) => listener.port === port && reaches(address, listener.address),
-  )
+  const own = isOwnListener(address, port, listeners)
   for (const entry of allowed) {
     if (entry.port === null ? own : entry.port !== port) continue
     if (contains(entry.network, address)) return null
   }
   return own ? "the proxy's own listener" : rangeOf(address)
+}
+
+/** True where who connects to `address` and `port` on this machine meets one of `listeners`. */
+export function isOwnListener(
+  address: Address,
+  port: number,
+  listeners: readonly Listener[],
+): boolean {
+  return listeners.some((listener) => listener.port === port && reaches(address, listener.address))
 }
 
 /** True where dialling `address` arrives at a listener on `listener`; any-addresses mean loopback too. */

@@ -27,6 +27,9 @@ export interface HostName {
   readonly address: Address | null
 }
 
+/** The gate's own name, for its portal: `.internal` is nobody's (ICANN resolution 2024.07.29.06). */
+export const PORTAL_HOST = 'sluss.internal' as Host
+
 export const HOST_LENGTH_MAX = 253
 export const LABEL_LENGTH_MAX = 63
 /** A spelling may be longer than the host it means (percent signs, U-labels), but not without end. */

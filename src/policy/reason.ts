@@ -91,6 +91,16 @@ export const REASONS = {
     'Detta är en proxy: adressen måste vara fullständig.',
     'This is a proxy: the address must be complete.',
   ),
+  'portal-absent': entry('refuse', 404, 'http_request_error', {
+    sv: [
+      'Här finns ingen portal',
+      'Adressen är den här proxyns egen, och den har ingen sida. Kontakta IT-supporten.',
+    ],
+    en: [
+      'There is no portal here',
+      'The address is this proxy itself, and it has no page (listen.portal). Ask IT support.',
+    ],
+  }),
   'scheme-unsupported': malformed(
     400,
     'Bara http:// och CONNECT går genom proxyn.',
@@ -121,7 +131,7 @@ export const REASONS = {
     sv: ['Begäran går i cirkel', 'Den har redan gått genom den här proxyn. Kontakta IT-supporten.'],
     en: ['The request goes in a circle', 'It has passed this proxy before. Ask IT support.'],
   }),
-  // Who and where (rules 2 and 3)
+  // Who and where (rules 2 to 4)
   'address-literal': entry('refuse', 403, 'http_request_denied', {
     sv: [
       'Adressen saknar namn',
@@ -154,7 +164,8 @@ export const REASONS = {
     ],
     en: ['The sign-in cannot be checked now', 'Try again in a while, or ask IT support.'],
   }),
-  // Sites (rules 4 to 7)
+  portal: goesOn('Till proxyns egen portal.', "To the proxy's own portal."),
+  // Sites (rules 5 to 8)
   'never-block': goesOn('Får aldrig stoppas.', 'May never be refused.'),
   'category-blocked': entry('block', 403, 'http_request_denied', {
     sv: ['Webbplatsen är stoppad', 'Kommunen har beslutat att stoppa den här sortens webbplatser.'],

@@ -14,9 +14,10 @@ const MAPPED = /^::ffff:(?=\d+\.)/
 
 /**
  * A PAC file that names `proxies` in order of preference. One that listens on all addresses is named by
- * `reachedAt`: the address that the browser found this machine at.
+ * `reachedAt`: the address that the browser found this machine at. Null where that is wanted and empty.
  */
-export function proxyAutoConfig(proxies: readonly Endpoint[], reachedAt: string): string {
+export function proxyAutoConfig(proxies: readonly Endpoint[], reachedAt: string): string | null {
+  if (reachedAt === '' && proxies.some(({ address }) => ALL.includes(address))) return null
   const names = proxies.map(({ address, port }) => {
     const host = ALL.includes(address) ? reachedAt.replace(MAPPED, '') : address
     return `PROXY ${host.includes(':') ? `[${host}]` : host}:${port}`

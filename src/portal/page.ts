@@ -2,7 +2,7 @@
  * Owns: the portal's page: who you are to the gate, and your minutes today, in Swedish or English.
  * Never: needs a script, or anything from another host.
  */
-import { escapeHtml, languageOf } from '../policy/index.ts'
+import { escapeHtml, languageOf, PORTAL_HOST } from '../policy/index.ts'
 
 export interface WhoAmI {
   /** Null: the address is in no zone. */
@@ -10,7 +10,9 @@ export interface WhoAmI {
   readonly address: string
   /** How the gate knows people in this zone. */
   readonly identify: readonly string[]
-  /** Null: nothing is metered here, or people sign in with a name that this page cannot see. */
+  /** The name they have signed in with; null: with none, or none that this page can see. */
+  readonly user: string | null
+  /** Null: nothing is metered here, or it is not known whose minutes they are. */
   readonly minutes: {
     readonly category: string
     readonly used: number
@@ -27,6 +29,10 @@ const WORDS = {
     zone: 'Del av nätet',
     unknown: 'okänd: härifrån når du inte internet',
     identify: 'Så vet vi vem du är',
+    user: 'Användare',
+    nobody:
+      'Du är inte inloggad. Webbläsaren frågar efter namn och lösenord när du öppnar en webbplats.',
+    elsewhere: 'Vem du är syns bara genom proxyn. Öppna i webbläsaren:',
     basic: 'användarnamn och lösenord',
     byAddress: 'datorns adress',
     network: 'bara vilken del av nätet du är i',
@@ -44,6 +50,9 @@ const WORDS = {
     zone: 'Part of the network',
     unknown: 'unknown: from here you do not reach the internet',
     identify: 'How we know who you are',
+    user: 'User',
+    nobody: 'You have not signed in. Your browser asks for name and password when you open a site.',
+    elsewhere: 'Who you are is seen only through the proxy. Open in your browser:',
     basic: 'user name and password',
     byAddress: "the computer's address",
     network: 'only which part of the network you are in',
@@ -63,7 +72,8 @@ h1{font-size:1.6rem}dl{display:grid;grid-template-columns:max-content 1fr;gap:.3
 dt{font-weight:600}dd{margin:0;overflow-wrap:anywhere}meter{width:100%;height:1.2rem}
 @media(max-width:32rem){dl{display:block}dd{margin-bottom:.5rem}}`
 
-export function portalPage(who: WhoAmI, acceptLanguage: string): string {
+/** `throughGate`: they came through the proxy, which knows who has signed in. */
+export function portalPage(who: WhoAmI, acceptLanguage: string, throughGate: boolean): string {
   const language = languageOf(acceptLanguage)
   const words = WORDS[language]
   const schemes = who.identify
@@ -76,6 +86,7 @@ export function portalPage(who: WhoAmI, acceptLanguage: string): string {
     [words.zone, who.zone ?? words.unknown],
   ]
   if (schemes !== '') rows.push([words.identify, schemes])
+  if (who.user !== null) rows.push([words.user, who.user])
   const { minutes } = who
   // A category of the municipality's own is called as the settings call it.
   const kind = minutes?.category === 'social' ? words.social : (minutes?.category ?? '')
@@ -92,6 +103,9 @@ export function portalPage(who: WhoAmI, acceptLanguage: string): string {
       ? ''
       : `<meter min="0" max="${minutes.limit}" value="${minutes.used}" aria-label="${escapeHtml(used)}"></meter>
 <p>${words.rule}</p>`
+  const url = `http://${PORTAL_HOST}/`
+  const unseen = who.user === null && who.identify.includes('basic')
+  const hint = throughGate ? words.nobody : `${words.elsewhere} <a href="${url}">${url}</a>`
   return `<!doctype html>
 <html lang="${language}"><head><meta charset="utf-8">
 <meta name="viewport" content="width=device-width,initial-scale=1">
@@ -100,6 +114,6 @@ export function portalPage(who: WhoAmI, acceptLanguage: string): string {
 <dl>
 ${list}
 </dl>
-${meter}</main></body></html>
+${unseen ? `<p>${hint}</p>\n` : ''}${meter}</main></body></html>
 `
 }

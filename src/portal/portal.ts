@@ -2,8 +2,10 @@
  * Owns: the portal's own port: who am I and how many minutes are left, health, and the proxy file (PAC).
  * Never: tells anyone about anybody but themselves, or changes anything.
  */
+import { randomBytes } from 'node:crypto'
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http'
 import type { AddressInfo } from 'node:net'
+import { readVisitor, VISITOR_FIELD, type Visitor } from '../policy/index.ts'
 import { proxyAutoConfig } from './pac.ts'
 import { portalPage, type WhoAmI } from './page.ts'
 
@@ -15,8 +17,7 @@ export interface PortalEndpoint {
 /** What the portal asks the service for: each call is answered from memory. */
 export interface PortalSource {
   readonly health: () => { readonly healthy: boolean } & object
-  /** By the client's address, in canonical text. */
-  readonly whoAmI: (address: string) => WhoAmI
+  readonly whoAmI: (visitor: Visitor) => WhoAmI
   /** Where the proxy listens. */
   readonly proxies: () => readonly PortalEndpoint[]
 }
@@ -25,9 +26,17 @@ interface Answer {
   readonly status: number
   readonly type: string
   readonly body: string
+  /** Further fields. */
+  readonly fields?: Readonly<Record<string, string>>
 }
 
+const TEXT = 'text/plain; charset=utf-8'
+const METHODS = 'GET, HEAD'
+const NO_PAC = 'ask for it at the address of the portal, not by name: the file says that address\n'
+
 export class Portal {
+  /** Proves that a request comes through the gate, which then says who asks (policy/visitor.ts). */
+  readonly key = randomBytes(24).toString('base64url')
   readonly #source: PortalSource
   readonly #servers: Server[] = []
 
@@ -64,6 +73,7 @@ export class Portal {
   #serve(request: IncomingMessage, response: ServerResponse): void {
     const answer = this.#answer(request)
     response.writeHead(answer.status, {
+      ...answer.fields,
       'Content-Type': answer.type,
       'Content-Length': Buffer.byteLength(answer.body),
       'Cache-Control': 'no-store',
@@ -76,8 +86,10 @@ export class Portal {
 
   #answer(request: IncomingMessage): Answer {
     if (request.method !== 'GET' && request.method !== 'HEAD') {
-      return { status: 405, type: 'text/plain; charset=utf-8', body: 'GET only\n' }
+      return { status: 405, type: TEXT, body: 'GET only\n', fields: { Allow: METHODS } }
     }
+    const told = readVisitor(this.key, request.headers[VISITOR_FIELD]?.toString())
+    const visitor = told ?? visitorOf(request)
     switch (request.url?.split('?')[0]) {
       case '/health': {
         const health = this.#source.health()
@@ -85,18 +97,23 @@ export class Portal {
         return { status: health.healthy ? 200 : 503, type: 'application/json', body }
       }
       case '/proxy.pac': {
-        const reachedAt = request.socket.localAddress ?? ''
-        const body = proxyAutoConfig(this.#source.proxies(), reachedAt)
+        const body = proxyAutoConfig(this.#source.proxies(), visitor.reachedAt)
+        if (body === null) return { status: 404, type: TEXT, body: NO_PAC }
         return { status: 200, type: 'application/x-ns-proxy-autoconfig', body }
       }
       case '/': {
-        const address = request.socket.remoteAddress ?? ''
         const language = request.headers['accept-language'] ?? ''
-        const body = portalPage(this.#source.whoAmI(address), language)
+        const body = portalPage(this.#source.whoAmI(visitor), language, told !== null)
         return { status: 200, type: 'text/html; charset=utf-8', body }
       }
       default:
-        return { status: 404, type: 'text/plain; charset=utf-8', body: 'not found: try /\n' }
+        return { status: 404, type: TEXT, body: 'not found: try /\n' }
     }
   }
+}
+
+/** Who comes to the portal's own port: an address, and nobody says more of them. */
+function visitorOf({ socket }: IncomingMessage): Visitor {
+  const { remoteAddress = '', localAddress = '' } = socket
+  return { address: remoteAddress, identity: null, reachedAt: localAddress }
 }

@@ -13,6 +13,7 @@ import { Forward } from './forward.ts'
 import { Greeting } from './greeting.ts'
 import { type HeadFault, parseRequestHead, type RequestHead } from './head.ts'
 import { Holds } from './holds.ts'
+import { asksAboutUs } from './own-host.ts'
 import { faultOfPart } from './partial-head.ts'
 import { statusOf } from './refuse.ts'
 import { Tunnel } from './tunnel.ts'
@@ -210,10 +211,12 @@ export class Client implements WireOwner {
     )
   }
 
-  #decide(head: RequestHead, identified: Identified): void {
+  #decide(asked: RequestHead, identified: Identified): void {
     if (this.wire.destroyed) return
     const engine = this.#engine
-    const facts = engine.gather(head, this.asker, identified, this.#faultOf(head))
+    const { ownHost, via } = engine
+    const head = ownHost.isMeant(asked) ? ownHost.headOf(asked, this.asker, identified) : asked
+    const facts = engine.gather(head, this.asker, identified, ownHost.faultOf(head, via))
     const decided = engine.decide(facts)
     const over = this.#holds.overLimit(facts, decided.verdict, head)
     const verdict = over ?? decided.verdict
@@ -224,16 +227,9 @@ export class Client implements WireOwner {
       return
     }
     engine.meter.watch(flow, facts, decided.slot)
-    if (head.maxForwards === 0) this.#answerFinally(head)
+    if (head.maxForwards === 0 || asksAboutUs(head)) this.#answerFinally(head)
     else if (head.carriage === 'connect') this.#connect(head, facts, flow)
     else this.#forwardRequest(head, facts, flow)
-  }
-
-  #faultOf(head: RequestHead): Reason | null {
-    // What is asked of a server is asked of us, and we are none.
-    if (head.form === 'origin' || head.form === 'asterisk') return 'target-form'
-    if (head.via.length === 0) return null
-    return head.via.some((entry) => entry.endsWith(` ${this.#engine.via}`)) ? 'loop-detected' : null
   }
 
   #connect(head: RequestHead, facts: Facts, flow: Flow): void {

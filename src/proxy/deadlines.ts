@@ -20,7 +20,7 @@ interface Deadline {
 
 export class Deadlines implements Timers {
   readonly #now: () => number
-  #waiting: Deadline[] = []
+  readonly #waiting: Deadline[] = []
   #interval: NodeJS.Timeout | null = null
   #stepsEmpty = 0
 
@@ -52,13 +52,12 @@ export class Deadlines implements Timers {
       this.#stepsEmpty = 0
     }
     if (waiting.length === 0) return
+    let count = 0
+    for (const deadline of waiting) if (deadline.run !== null) waiting[count++] = deadline
+    waiting.length = count
     const nowMs = this.#now()
-    this.#waiting = []
-    for (const deadline of waiting) {
-      if (deadline.run === null) continue
-      if (deadline.atMs > nowMs) this.#waiting.push(deadline)
-      else run(deadline)
-    }
+    // What one of them sets waits for the next step; what it fails to let run stays, and runs then.
+    for (let i = 0; i < count; i++) if (waiting[i]!.atMs <= nowMs) run(waiting[i]!)
   }
 }
 

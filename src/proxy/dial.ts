@@ -73,6 +73,11 @@ export class Dial {
     else this.#ask(startMs)
   }
 
+  /** Connects to one of `places`, which are our own: no name is asked for, and no address judged. */
+  startAt(places: readonly Place[]): void {
+    this.#open(places, this.#world.dialTimeoutMs)
+  }
+
   /** Gives it up: `done` is not called any more. */
   cancel(): void {
     this.#over = true
@@ -108,6 +113,10 @@ export class Dial {
       return
     }
     this.#answer = answer
+    this.#open(places, timeoutMs)
+  }
+
+  #open(places: readonly Place[], timeoutMs: number): void {
     const port = this.#port
     this.#race = new Race({
       places,
@@ -124,7 +133,7 @@ export class Dial {
       return
     }
     this.#over = true
-    this.#means.names.worked(this.#host, this.#answer!, result.place)
+    if (this.#answer !== null) this.#means.names.worked(this.#host, this.#answer, result.place)
     this.#done({ ok: true, wire: result.attempt.wire })
   }
 

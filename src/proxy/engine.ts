@@ -43,6 +43,7 @@ import { Flow } from './flow.ts'
 import type { HeadFault, RequestHead } from './head.ts'
 import { Meter } from './meter.ts'
 import { Names } from './names.ts'
+import { OwnHost } from './own-host.ts'
 import { Pool } from './pool.ts'
 import { Recorder } from './record.ts'
 import type { Question } from './resolver.ts'
@@ -102,6 +103,7 @@ export class Engine {
   #identifier: Identifier = createIdentifier({ verifier: null })
   #listeners: readonly Listener[]
   #dialWorld: DialWorld
+  #ownHost: OwnHost
   #endpoints: readonly Endpoint[] = []
   #flowNumber = 0
   /** Kept by address: most connections come from one that has others. */
@@ -130,6 +132,7 @@ export class Engine {
     this.#signIn(world.users)
     this.#listeners = listenersOf(world, [])
     this.#dialWorld = dialWorldOf(world, this.#listeners)
+    this.#ownHost = new OwnHost(world, this.#listeners)
   }
 
   get world(): World {
@@ -138,6 +141,11 @@ export class Engine {
 
   get policy(): Policy {
     return this.#world.policy
+  }
+
+  /** Which requests are for the gate itself. */
+  get ownHost(): OwnHost {
+    return this.#ownHost
   }
 
   /** Swaps the world between two events; open connections go on. */
@@ -149,6 +157,7 @@ export class Engine {
     this.#listeners = listenersOf(world, this.#endpoints)
     this.#dialMeans.names.configure(world.dns, world.hosts)
     this.#dialWorld = dialWorldOf(world, this.#listeners)
+    this.#ownHost = new OwnHost(world, this.#listeners)
     this.pool.configure(world.limits)
     this.#failedLogins.configure(world.limits)
     // What was dialled under the old rules for addresses is not reused under the new ones.
@@ -176,6 +185,7 @@ export class Engine {
     this.#endpoints = endpoints
     this.#listeners = listenersOf(this.#world, endpoints)
     this.#dialWorld = dialWorldOf(this.#world, this.#listeners)
+    this.#ownHost = new OwnHost(this.#world, this.#listeners)
   }
 
   /** Who asks from this address, as the system writes it. */
@@ -287,8 +297,11 @@ export class Engine {
 
   /** Connects to where `head` asks; `done` is called once, unless it is given up. */
   dial(head: RequestHead, done: (result: DialResult) => void): Dial {
-    const dial = new Dial(this.#dialMeans, head, this.#dialWorld, done)
-    dial.start()
+    const isPortal = head.carriage === 'portal'
+    const to = isPortal ? { host: head.host, port: this.#ownHost.port } : head
+    const dial = new Dial(this.#dialMeans, to, this.#dialWorld, done)
+    if (isPortal) dial.startAt(this.#ownHost.places)
+    else dial.start()
     return dial
   }
 

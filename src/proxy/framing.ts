@@ -16,6 +16,12 @@ export type Framing =
 
 /** The longest length we count with: 2^53 - 1 bytes have fewer than 16 digits. */
 const LENGTH_DIGITS_MAX = 15
+/**
+ * `size;name=value;name="value"`: extensions are dropped, as RFC 9112 section 7.1.1 lets us, but they must
+ * be whole, and without the blanks that it calls bad: parsers have differed on where such a line ends.
+ */
+const SIZE_LINE =
+  /^([0-9A-Fa-f]+)(?:;[\w!#$%&'*+.^`|~-]+(?:=(?:[\w!#$%&'*+.^`|~-]+|"(?:[\t !#-[\]-~\x80-\xff]|\\[\t -~\x80-\xff])*"))?)*$/
 /** A chunk of 8 hex digits is 4 GiB; its line with extensions, and the trailers, are bounded too. */
 const CHUNK_DIGITS_MAX = 8
 const CHUNK_LINE_BYTES_MAX = 4_096
@@ -183,9 +189,8 @@ class ChunkedReader implements BodyReader {
     else this.#size(text.slice(0, -2))
   }
 
-  /** `size [; extension]`: the extension is dropped, as RFC 9112 section 7.1.1 lets us. */
   #size(line: string): void {
-    const match = /^([0-9A-Fa-f]+)(?:[\t ]*;[\t\u0020-\u007e\u0080-\u00ff]*)?$/.exec(line)
+    const match = SIZE_LINE.exec(line)
     if (match === null || match[1]!.length > CHUNK_DIGITS_MAX) {
       this.#state = 'fault'
       return

@@ -8,7 +8,7 @@ import { faultAnswer } from './answer.ts'
 import { Client } from './client.ts'
 import type { Asker, Engine } from './engine.ts'
 import { boundTo, listenOn, type TcpHandle } from './tcp.ts'
-import { NOBODY, Wire } from './wire.ts'
+import { NOBODY, restIdle, Wire } from './wire.ts'
 import type { Endpoint } from './world.ts'
 
 const BACKLOG = 1_024
@@ -134,6 +134,7 @@ export class Listeners {
   sweep(nowMs: number): void {
     for (const client of this.clients) client.sweep(nowMs)
     for (const [wire, untilMs] of this.#leaving) if (nowMs >= untilMs) wire.destroy()
+    restIdle()
   }
 
   close(): void {

@@ -21,6 +21,8 @@ export interface Lease {
   lent: number
   /** Its owner has no more use for it: it is given back when nothing is lent of it. */
   left: boolean
+  /** Of a large one: it has been taken, or read into, since it was last looked at (restIdle). */
+  isUsed: boolean
 }
 
 /** All connections at rest read into this; what it holds is good until the reader returns. */
@@ -36,7 +38,7 @@ export function largeBuffersInUse(): number {
 }
 
 function newLease(bytes: number): Lease {
-  return { memory: Buffer.allocUnsafeSlow(bytes), lent: 0, left: false }
+  return { memory: Buffer.allocUnsafeSlow(bytes), lent: 0, left: false, isUsed: true }
 }
 
 /** A buffer of SHARED_BYTES to write from. */
@@ -48,7 +50,9 @@ export function takeSmall(): Lease {
 export function takeLarge(): Lease | null {
   if (largeInUse >= LARGE_MAX) return null
   largeInUse++
-  return spareLarge.pop() ?? newLease(LARGE_BYTES)
+  const lease = spareLarge.pop() ?? newLease(LARGE_BYTES)
+  lease.isUsed = true
+  return lease
 }
 
 /** Its owner has no more use for it. */

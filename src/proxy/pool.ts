@@ -61,12 +61,17 @@ export class Pool {
   /** The connection to `origin` that was used last, or null. Its owner is whoever takes it. */
   take(origin: string): Wire | null {
     const list = this.#idle.get(origin)
-    const idle = list?.pop()
-    if (list === undefined || idle === undefined) return null
+    if (list === undefined) return null
+    let wire: Wire | null = null
+    while (wire === null && list.length > 0) {
+      const idle = list.pop()!
+      this.#total--
+      idle.wire.owner = NOBODY
+      // One that has just closed says so only in a later turn.
+      if (isFit(idle.wire)) wire = idle.wire
+    }
     if (list.length === 0) this.#idle.delete(origin)
-    this.#total--
-    idle.wire.owner = NOBODY
-    return idle.wire
+    return wire
   }
 
   /** Keeps `wire` for the next request to `origin`, or closes it where there is no room. */

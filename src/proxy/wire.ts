@@ -5,6 +5,7 @@
  * What `onBytes` is given is good only until it returns: who keeps it copies it. Writing it to another wire
  * is fine: what the kernel does not take at once is kept here.
  */
+import { closeSoon } from './closing.ts'
 import { type Lease, leave, SHARED, SHARED_BYTES, takeLarge, taken, takeSmall } from './memory.ts'
 import {
   END_OF_FILE,
@@ -30,6 +31,8 @@ export interface WireOwner {
 
 /** A large buffer is for one who fills at least this much of it. */
 const LARGE_USED_MIN = 32 * 1024
+/** How often a wire is given a large buffer anew: the runtime keeps a few bytes for each time one was taken back. */
+const RESTS_MAX = 1_000
 /** While corked, a larger piece goes out by itself rather than being copied. */
 const JOINED_MAX = 16 * 1024
 
@@ -51,6 +54,8 @@ interface PendingWrite extends WriteRequest {
 let spareRequest: PendingWrite | null = null
 /** The large buffer whose bytes are with an owner now. */
 let delivering: Lease | null = null
+/** Wires that have a large buffer. */
+const enlarged = new Set<Wire>()
 
 export class Wire {
   owner: WireOwner
@@ -58,6 +63,7 @@ export class Wire {
   #reading = false
   #pending = 0
   #large: Lease | null = null
+  #rests = 0
   /** While corked: what is to be written together. */
   #corked: Lease | null = null
   #corkedBytes = 0
@@ -198,8 +204,7 @@ export class Wire {
 
   /** For `closeSoon` alone. */
   closed(): void {
-    if (this.#large !== null) leave(this.#large)
-    this.#large = null
+    if (this.#large !== null) this.#shrink(this.#large)
     if (this.#corked !== null) leave(this.#corked)
     this.#corked = null
     this.owner.onClose()
@@ -214,6 +219,7 @@ export class Wire {
       this.owner.onBytes(SHARED.subarray(0, count))
       return count === SHARED_BYTES && !this.destroyed ? this.#enlarge() : undefined
     }
+    large.isUsed = true
     delivering = large
     try {
       this.owner.onBytes(large.memory.subarray(0, count))
@@ -221,14 +227,35 @@ export class Wire {
       delivering = null
     }
     if (this.destroyed || (large.lent === 0 && count >= LARGE_USED_MIN)) return undefined
-    this.#large = null
-    leave(large)
+    this.#shrink(large)
     return (count >= LARGE_USED_MIN ? this.#enlarge() : undefined) ?? SHARED
   }
 
   #enlarge(): Uint8Array | undefined {
-    this.#large = takeLarge()
-    return this.#large?.memory
+    const large = this.#rests < RESTS_MAX ? takeLarge() : null
+    if (large === null) return undefined
+    this.#large = large
+    enlarged.add(this)
+    return large.memory
+  }
+
+  /** What is read next must be given another buffer, or never come. */
+  #shrink(large: Lease): void {
+    this.#large = null
+    enlarged.delete(this)
+    leave(large)
+  }
+
+  /** For `restIdle` alone. */
+  rest(): void {
+    const large = this.#large!
+    if (large.isUsed) {
+      large.isUsed = false
+      return
+    }
+    this.#rests++
+    this.#handle.useUserBuffer(SHARED)
+    this.#shrink(large)
   }
 
   /** Called by the runtime: reading is over, by the other side's end or by an error. */
@@ -326,18 +353,9 @@ export class Wire {
   }
 }
 
-/** Closed, and their owners not yet told. */
-let closing: Wire[] = []
-
-/** Tells the owner in a turn of its own: nobody expects to be called back by what he calls. */
-function closeSoon(wire: Wire): void {
-  if (closing.push(wire) === 1) queueMicrotask(tellClosed)
-}
-
-function tellClosed(): void {
-  const wires = closing
-  closing = []
-  for (const wire of wires) wire.closed()
+/** Call every second: large buffers that nothing has been read into since the last call are given back. */
+export function restIdle(): void {
+  for (const wire of enlarged) wire.rest()
 }
 
 function requestToWrite(): PendingWrite {
@@ -353,13 +371,24 @@ function requestToWrite(): PendingWrite {
 
 function onWritten(this: WriteRequest, status: number): void {
   const { wire, lease } = this as PendingWrite
-  wire.written(status, lease)
+  try {
+    wire.written(status, lease)
+  } catch (error) {
+    wire.destroy()
+    throw error
+  }
 }
 
+/** Where an owner fails, bytes are lost: those that follow must not be taken for them. */
 function onRead(this: TcpHandle): Uint8Array | undefined {
   const { wire } = this as OwnedHandle
   const count = readResult()
-  if (count > 0) return wire.received(count)
-  if (count < 0) wire.readEnded(count)
+  try {
+    if (count > 0) return wire.received(count)
+    if (count < 0) wire.readEnded(count)
+  } catch (error) {
+    wire.destroy()
+    throw error
+  }
   return undefined
 }

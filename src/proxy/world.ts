@@ -60,8 +60,10 @@ export interface World {
   /** Null: no zone signs in by Basic. */
   readonly users: Users | null
   readonly listen: readonly Endpoint[]
-  /** Where the portal listens: no more to be dialled than our own listeners. */
+  /** Where the portal listens: no more to be dialled than our own listeners, but for requests to it. */
   readonly portal: readonly Endpoint[]
+  /** Proves to the portal that a request comes through us; random, one a start of the service. */
+  readonly portalKey: string
   readonly limits: Limits
   readonly log: LogRules
   readonly dns: DnsRules

@@ -141,7 +141,14 @@ export class Service {
     this.#sinceMs = clock()
     this.#imageSinceMs = clock()
     this.#loaded = { atMs: clock(), problems: lists.stale }
-    const world = worldOf(configuration, lists.inForce, 1)
+    this.#portal = new Portal({
+      health: () => this.status(),
+      whoAmI: (visitor) => whoAmI(visitor, this.#policy, ledgers.ledger, clock()),
+      proxies: () => this.#threads.endpoints,
+    })
+    const { key } = this.#portal
+    const portal = { endpoints: settings.listen.portal, key }
+    const world = worldOf(configuration, lists.inForce, 1, portal)
     this.#policy = world.policy
     this.#writer = new TrafficWriter({
       data: {
@@ -160,11 +167,6 @@ export class Service {
       clock: options.clock,
       log,
       attach: (thread, port) => this.#writer.attach({ run, thread }, port),
-    })
-    this.#portal = new Portal({
-      health: () => this.status(),
-      whoAmI: (address) => whoAmI(address, this.#policy, ledgers.ledger, clock()),
-      proxies: () => this.#threads.endpoints,
     })
     this.#control = new ControlSocket(settings.state, this.#commands())
     this.#updates = new Updates({
@@ -209,7 +211,7 @@ export class Service {
 
   /** For the threads: the portal, which they never dial, is where it listens, not where a reload wants it. */
   #world(configuration: Configuration, built: BuiltImage, version: number): World {
-    return { ...worldOf(configuration, built, version), portal: this.#portal.endpoints }
+    return worldOf(configuration, built, version, this.#portal)
   }
 
   get #settings(): Settings {

@@ -32,7 +32,7 @@ export interface Findings {
 }
 
 /** Coverage costs a millisecond to ask for: it is asked for so many runs at once. */
-const BATCH = 32
+const BATCH = 128
 const SHRINKS_MAX = 120
 
 export function fuzz(target: Target, runs: number, seed: number): Findings {
@@ -60,7 +60,7 @@ class Fuzzer {
 
   go(runs: number): Findings {
     const { seeds } = this.#target
-    for (const text of seeds) this.#consider(text)
+    for (const text of seeds) this.#consider(text, false)
     // A target without seeds, or one whose seeds all do the same, begins with nothing.
     if (this.#corpus.length === 0) this.#corpus.push('')
     const given = this.#corpus.length
@@ -73,7 +73,7 @@ class Fuzzer {
       const newEnd = ended.some((end) => end !== null && !this.#ends.has(end))
       const ran = this.#coverage.take()
       if (!newEnd && this.#coverage.fresh(ran) === 0) continue
-      for (const text of batch) this.#consider(text)
+      for (const text of batch) this.#consider(text, true)
       // What none of them does alone (one remembers what another read) is not looked for again.
       this.#coverage.keep(ran)
     }
@@ -115,18 +115,19 @@ class Fuzzer {
     }
   }
 
-  /** Keeps `text`, made smaller, if it makes something new run or ends in a new way. */
-  #consider(text: string): void {
+  /** Keeps `text`, with `shrink` made smaller, if it makes something new run or ends in a new way. */
+  #consider(text: string, shrink: boolean): void {
     this.#coverage.take()
     const end = this.#run(text)
     if (end === null) return
     const fresh = this.#coverage.fresh(this.#coverage.take())
     if (fresh === 0 && this.#ends.has(end)) return
-    const kept = this.#smaller(text, (less) => {
+    const same = (less: string) => {
       this.#coverage.take()
-      const same = !this.#breaks(less) && this.#target.run(less) === end
-      return same && this.#coverage.fresh(this.#coverage.take()) >= fresh
-    })
+      const ends = !this.#breaks(less) && this.#target.run(less) === end
+      return ends && this.#coverage.fresh(this.#coverage.take()) >= fresh
+    }
+    const kept = shrink ? this.#smaller(text, same) : text
     this.#coverage.take()
     this.#target.run(kept)
     this.#coverage.keep(this.#coverage.take())

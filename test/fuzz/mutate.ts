@@ -69,10 +69,14 @@ function change(
     case 6:
       return before + partOf(chance.of(others), chance)
     case 7:
-      return before + chance.of(dictionary) + after.slice(length)
+      return before + word(chance, dictionary) + after.slice(length)
     default:
-      return before + chance.of(dictionary) + after
+      return before + word(chance, dictionary) + after
   }
+}
+
+function word(chance: Chance, dictionary: readonly string[]): string {
+  return dictionary.length === 0 ? '' : chance.of(dictionary)
 }
 
 /** The first character with one bit changed: letters change case, digits their value. */

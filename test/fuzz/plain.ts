@@ -37,8 +37,8 @@ export function plainChunks(wire: string): PlainBody {
     const line = /^([^\n]*)\n/.exec(left)
     if (line === null) return ended(left.length > LINE_MAX ? 'fault' : 'more')
     if (line[0].length > LINE_MAX) return ended('fault')
-    const size = /^([0-9a-f]{1,8})([\t ]*;[\t -~\u0080-\u00ff]*)?\r$/i.exec(line[1]!)
-    if (size === null) return ended('fault')
+    const size = /^([0-9a-f]{1,8})(;.*)?\r$/is.exec(line[1]!)
+    if (size === null || !areExtensions(size[2] ?? '')) return ended('fault')
     left = left.slice(line[0].length)
     const length = Number(`0x${size[1]}`)
     if (length === 0) return { ...plainTrailers(left), content }
@@ -51,6 +51,22 @@ export function plainChunks(wire: string): PlainBody {
     if (!left.startsWith('\r\n')) return ended('fault')
     left = left.slice(2)
   }
+}
+
+/** `;name`, `;name=value` and `;name="value"`, as many as there are (RFC 9112 section 7.1.1). */
+function areExtensions(text: string): boolean {
+  let left = text
+  while (left !== '') {
+    const one = /^;[\w!#$%&'*+.^`|~-]+/.exec(left)
+    if (one === null) return false
+    left = left.slice(one[0].length)
+    if (!left.startsWith('=')) continue
+    const value =
+      /^=([\w!#$%&'*+.^`|~-]+|"([\t !\x23-\x5b\x5d-\x7e\x80-\xff]|\\[\t -~\x80-\xff])*")/.exec(left)
+    if (value === null) return false
+    left = left.slice(value[0].length)
+  }
+  return true
 }
 
 function plainTrailers(text: string): Omit<PlainBody, 'content'> {

@@ -142,7 +142,20 @@ describe('1. request: tunnels to addresses', () => {
   })
 })
 
-describe('2. zone and 3. identity', () => {
+describe('3. portal', () => {
+  const asked = { carriage: 'portal', port: 3128 } as const
+  const ALLOWED = 'allow portal portal'
+  check('on any port', asked, ALLOWED)
+  check('at an address', { ...asked, host: hostOf('10.1.2.3') }, ALLOWED)
+  check('nobody has signed in', { ...asked, identified: unknown }, ALLOWED)
+  check('barred', { ...asked, identified: barred }, ALLOWED)
+  check('whatever lists say', { ...asked, site: { categories: ['porn'] } }, ALLOWED)
+  check('is not metered', { ...asked, site: { platforms: ['facebook'] } }, ALLOWED)
+  check('after the zone', { ...asked, zone: null }, 'refuse zone-unknown zones')
+  check('there is none', { ...asked, fault: 'portal-absent' }, 'refuse portal-absent request')
+})
+
+describe('2. zone and 4. identity', () => {
   check('barred', { identified: barred }, 'refuse logins-of-address limits.failedLogins')
   check('no zone before barred', { zone: null, identified: barred }, 'refuse zone-unknown zones')
   const open: Site = { neverBlock: true }
@@ -160,7 +173,7 @@ describe('2. zone and 3. identity', () => {
   check('no zone before who', { zone: null, identified: unknown }, 'refuse zone-unknown zones')
 })
 
-describe('4. never-block', () => {
+describe('5. never-block', () => {
   check('alone', { site: { neverBlock: true } }, 'allow never-block neverBlock')
   const porn: Site = { neverBlock: true, categories: ['porn'] }
   check('beats block', { site: porn }, 'allow never-block neverBlock')
@@ -168,7 +181,7 @@ describe('4. never-block', () => {
   check('beats spent, and is not metered', spent, 'allow never-block neverBlock')
 })
 
-describe('5. category', () => {
+describe('6. category', () => {
   const block = 'block category-blocked'
   check('blocked', { site: { categories: ['porn'] } }, `${block} category:porn (KS 2026/1)`)
   check('no decision is named', { site: { categories: ['racism'] } }, `${block} category:racism`)
@@ -190,7 +203,7 @@ const FACEBOOK: Site = { platforms: ['facebook'] }
 const METERED = 'allow minutes-left category:social metered social (KS 2026/2)'
 const SPENT = 'spent minutes-spent category:social (KS 2026/2)'
 
-describe('6. quota', () => {
+describe('7. quota', () => {
   check('a platform', { site: FACEBOOK }, METERED)
   check('the platform of the last bit', { site: { platforms: ['vk'] } }, METERED)
   check('by a list, without a platform', { site: { categories: ['social'] } }, METERED)
@@ -206,7 +219,7 @@ describe('6. quota', () => {
   check('of two, the first governs', { site: { platforms: ['blogg', 'facebook'] } }, METERED)
 })
 
-describe('6. quota: zones without', () => {
+describe('7. quota: zones without', () => {
   const school = { site: FACEBOOK, zone: SCHOOLS }
   check('never metered', school, 'allow zone-unmetered zone:schools')
   check('never spent', { ...school, minutesUsed: 60 }, 'allow zone-unmetered zone:schools')
@@ -224,7 +237,7 @@ const exempted = (change: Partial<Exemption> = {}, rest: Case = {}): Case => ({
   ...rest,
 })
 
-describe('6. quota: the register', () => {
+describe('7. quota: the register', () => {
   const facebook = { platforms: bitsOf('facebook') }
   check('all platforms', exempted(), EXEMPT)
   check('and with minutes left', exempted({}, { minutesUsed: 0 }), EXEMPT)
@@ -260,7 +273,7 @@ describe('6. quota: the register', () => {
   check('of several, the first in force', two, EXEMPT)
 })
 
-describe('6. quota: background', () => {
+describe('7. quota: background', () => {
   const button: Case = { site: { background: ['facebook'] } }
   check('never metered', button, 'allow background category:social')
   check('when spent', { ...button, minutesUsed: 60 }, 'allow background category:social')
@@ -284,6 +297,7 @@ describe('the precedence', () => {
   ])[] = [
     ['request', { fault: 'request-line' }, {}],
     ['zone', { zone: null }, {}],
+    ['portal', { carriage: 'portal' }, {}],
     ['identity', { identified: unknown }, {}],
     ['neverBlock', {}, { neverBlock: true }],
     ['category', {}, { categories: 1 }],

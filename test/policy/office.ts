@@ -154,7 +154,7 @@ const identified: fc.Arbitrary<Identified> = fc.oneof(
 export const anyFacts: fc.Arbitrary<Facts> = fc.record({
   nowMs: fc.constant(NOW_MS),
   fault: fc.oneof({ weight: 9, arbitrary: fc.constant(null) }, fc.constant('target-form' as const)),
-  carriage: fc.constantFrom('connect', 'http'),
+  carriage: fc.constantFrom('connect', 'connect', 'http', 'http', 'portal'),
   host: fc.constantFrom(SITE, SITE, SITE, hostOf('192.0.2.1'), hostOf('2001:db8::a')),
   port: fc.constantFrom(80, 443, 443, 443, 25),
   zone: fc.constantFrom(OFFICE, OFFICE, OFFICE, SCHOOLS, null),

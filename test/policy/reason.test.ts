@@ -12,7 +12,7 @@ const STATUSES: Record<ReasonEntry['action'], readonly number[]> = {
   block: [403],
   spent: [403],
   challenge: [407],
-  refuse: [400, 403, 408, 414, 417, 429, 431, 500, 503, 505, 508],
+  refuse: [400, 403, 404, 408, 414, 417, 429, 431, 500, 503, 505, 508],
   fail: [502, 504],
 }
 

@@ -1,33 +1,20 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { Ledger } from '../../src/ledger/ledger.ts'
-import { Engine } from '../../src/proxy/engine.ts'
 import { Listeners } from '../../src/proxy/listen.ts'
-import { allocateTally } from '../../src/proxy/tally-memory.ts'
 import type { Endpoint } from '../../src/proxy/world.ts'
+import { openEngine } from './engines.ts'
 import { openWorld } from './world.ts'
 
 let listeners: Listeners
 let others: Server[]
 beforeEach(() => {
   others = []
-  const engine = new Engine({
-    world: openWorld(),
-    run: 'run',
-    ledger: new Ledger(Ledger.allocate(16)),
-    tally: allocateTally(1),
-    thread: 0,
-    clock: () => 0,
-    monotonic: () => 0,
-    resolve: () => new Promise(() => {}),
-    alarm: () => {},
-  })
-  listeners = new Listeners(engine)
+  listeners = new Listeners(openEngine(openWorld()).engine)
 })
 afterEach(() => {
   listeners.close()
-  for (const client of listeners.clients) client.socket.destroy()
+  for (const client of listeners.clients) client.wire.destroy()
   for (const other of others) other.close()
 })
 

@@ -1,57 +1,28 @@
 /**
- * Owns: which idle connections are kept, handed out and dropped: real sockets on loopback, time told.
+ * Owns: which idle connections are kept, handed out and dropped: real kept on loopback, time told.
  * Never: waits for a time to pass.
  */
 import { once } from 'node:events'
-import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import type { Socket } from 'node:net'
+import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { Pool } from '../../src/proxy/pool.ts'
+import { NOBODY, type Wire } from '../../src/proxy/wire.ts'
+import { until, Wires, Witness } from './wires.ts'
 
 const LIMITS = { poolPerOrigin: 2, poolTotal: 3, poolIdleMs: 1_000 }
 
-let server: Server
-let port = 0
-/** The origin's ends, in the order of connecting. */
-let origins: Socket[] = []
-let ours: Socket[] = []
+let wires: Wires
 let pool = new Pool(LIMITS)
 
 beforeEach(async () => {
   pool = new Pool(LIMITS)
-  server = createServer({ allowHalfOpen: true }, (socket) => {
-    socket.on('error', () => {})
-    origins.push(socket)
-  })
-  server.listen(0, '127.0.0.1')
-  await once(server, 'listening')
-  port = (server.address() as AddressInfo).port
+  wires = await Wires.open()
 })
 
-afterEach(() => {
+afterEach(async () => {
   pool.clear()
-  for (const socket of [...ours, ...origins]) socket.destroy()
-  ours = []
-  origins = []
-  server.close()
+  await wires.close()
 })
-
-/** A connection as dial makes it, and the origin's end of it. */
-async function dial(): Promise<{ socket: Socket; origin: Socket }> {
-  const at = origins.length
-  const socket = connect({ port, host: '127.0.0.1', allowHalfOpen: true })
-  socket.on('error', () => {})
-  ours.push(socket)
-  await once(socket, 'connect')
-  await vi.waitUntil(() => origins.length > at)
-  return { socket, origin: origins[at]! }
-}
-
-/** What listens to `socket`, by event. */
-function listeners(socket: Socket): Record<string, number> {
-  return Object.fromEntries(
-    socket.eventNames().map((event) => [String(event), socket.listenerCount(event)]),
-  )
-}
 
 describe('take', () => {
   it('gives null where there is none', () => {
@@ -59,176 +30,178 @@ describe('take', () => {
   })
 
   it('gives the one that was used last', async () => {
-    const [first, second] = [await dial(), await dial()]
-    pool.give('a:80', first.socket, 0)
-    pool.give('a:80', second.socket, 0)
-    expect(pool.take('a:80')).toBe(second.socket)
-    expect(pool.take('a:80')).toBe(first.socket)
+    const [first, second] = [await wires.dial(), await wires.dial()]
+    pool.give('a:80', first.wire, 0)
+    pool.give('a:80', second.wire, 0)
+    expect(pool.take('a:80')).toBe(second.wire)
+    expect(pool.take('a:80')).toBe(first.wire)
     expect(pool.take('a:80')).toBeNull()
   })
 
   it('gives it to its own origin only', async () => {
-    const { socket } = await dial()
-    pool.give('a:80', socket, 0)
+    const { wire } = await wires.dial()
+    pool.give('a:80', wire, 0)
     expect(pool.take('a:8080')).toBeNull()
     expect(pool.take('b:80')).toBeNull()
-    expect(pool.take('a:80')).toBe(socket)
+    expect(pool.take('a:80')).toBe(wire)
   })
 
   it('passes over one that was destroyed a moment ago', async () => {
-    const [first, second] = [await dial(), await dial()]
-    pool.give('a:80', first.socket, 0)
-    pool.give('a:80', second.socket, 0)
-    second.socket.destroy()
-    expect(pool.take('a:80')).toBe(first.socket)
+    const [first, second] = [await wires.dial(), await wires.dial()]
+    pool.give('a:80', first.wire, 0)
+    pool.give('a:80', second.wire, 0)
+    second.wire.destroy()
+    expect(pool.take('a:80')).toBe(first.wire)
     expect(pool.size).toBe(0)
   })
 
   it('gives one that still works', async () => {
-    const { socket, origin } = await dial()
-    pool.give('a:80', socket, 0)
+    const { wire, peer } = await wires.dial()
+    pool.give('a:80', wire, 0)
     pool.take('a:80')
-    const answered = once(socket, 'data')
-    socket.write('GET')
-    expect(String((await once(origin, 'data'))[0])).toBe('GET')
-    origin.write('200')
-    expect(String((await answered)[0])).toBe('200')
+    const witness = new Witness(wire)
+    wire.writeText('GET')
+    expect(String((await once(peer, 'data'))[0])).toBe('GET')
+    peer.write('200')
+    await until(() => witness.text === '200')
   })
 })
 
 describe('the bounds', () => {
   it('of an origin: one more is closed', async () => {
-    const sockets = [(await dial()).socket, (await dial()).socket, (await dial()).socket]
-    for (const socket of sockets) pool.give('a:80', socket, 0)
-    expect(sockets.map(({ destroyed }) => destroyed)).toEqual([false, false, true])
+    const kept = [(await wires.dial()).wire, (await wires.dial()).wire, (await wires.dial()).wire]
+    for (const wire of kept) pool.give('a:80', wire, 0)
+    expect(kept.map(({ destroyed }) => destroyed)).toEqual([false, false, true])
     expect(pool.size).toBe(2)
   })
 
   it('of all: one more is closed', async () => {
-    const sockets: Socket[] = []
+    const kept: Wire[] = []
     for (const origin of ['a', 'b', 'c', 'd']) {
-      const { socket } = await dial()
-      sockets.push(socket)
-      pool.give(origin, socket, 0)
+      const { wire } = await wires.dial()
+      kept.push(wire)
+      pool.give(origin, wire, 0)
     }
-    expect(sockets.map(({ destroyed }) => destroyed)).toEqual([false, false, false, true])
+    expect(kept.map(({ destroyed }) => destroyed)).toEqual([false, false, false, true])
     expect(pool.size).toBe(3)
   })
 
   it('of 0: none is kept', async () => {
     pool.configure({ ...LIMITS, poolTotal: 0 })
-    const { socket } = await dial()
-    pool.give('a:80', socket, 0)
-    expect(socket.destroyed).toBe(true)
+    const { wire } = await wires.dial()
+    pool.give('a:80', wire, 0)
+    expect(wire.destroyed).toBe(true)
     expect(pool.size).toBe(0)
   })
 
   it('give the place back when one is taken', async () => {
-    const sockets = [(await dial()).socket, (await dial()).socket, (await dial()).socket]
-    pool.give('a:80', sockets[0]!, 0)
-    pool.give('a:80', sockets[1]!, 0)
+    const kept = [(await wires.dial()).wire, (await wires.dial()).wire, (await wires.dial()).wire]
+    pool.give('a:80', kept[0]!, 0)
+    pool.give('a:80', kept[1]!, 0)
     pool.take('a:80')
-    pool.give('a:80', sockets[2]!, 0)
-    expect(sockets[2]!.destroyed).toBe(false)
+    pool.give('a:80', kept[2]!, 0)
+    expect(kept[2]!.destroyed).toBe(false)
     expect(pool.size).toBe(2)
   })
 })
 
 describe('what is not kept', () => {
-  function check(name: string, spoil: (socket: Socket, origin: Socket) => unknown) {
+  function check(name: string, spoil: (wire: Wire, peer: Socket) => unknown) {
     it(name, async () => {
-      const { socket, origin } = await dial()
-      await spoil(socket, origin)
-      pool.give('a:80', socket, 0)
+      const { wire, peer } = await wires.dial()
+      await spoil(wire, peer)
+      pool.give('a:80', wire, 0)
       expect(pool.size).toBe(0)
-      expect(socket.destroyed).toBe(true)
+      expect(wire.destroyed).toBe(true)
     })
   }
-  check('one that is destroyed', (socket) => socket.destroy())
-  check('one that we have ended', (socket) => socket.end())
-  check('one that the origin has ended', async (socket, origin) => {
-    socket.resume()
-    origin.end()
-    await once(socket, 'end')
+  check('one that is destroyed', (wire) => wire.destroy())
+  check('one that we have ended', (wire) => wire.end())
+  check('one that the origin has ended', async (wire, peer) => {
+    wire.resume()
+    peer.end()
+    await until(() => wire.ended)
   })
-  check('one with an answer that nobody has read', async (socket, origin) => {
-    origin.write('HTTP/1.1 200 OK\r\n\r\n')
-    await vi.waitUntil(() => socket.readableLength > 0)
+  check('one that has not taken all of the last request', (wire) => {
+    wire.write(Buffer.alloc(30_000_000))
+    expect(wire.full).toBe(true)
   })
 })
 
 describe('what is dropped while it is idle', () => {
-  function check(name: string, happen: (socket: Socket, origin: Socket) => unknown) {
+  function check(name: string, happen: (wire: Wire, peer: Socket) => unknown) {
     it(name, async () => {
-      const { socket, origin } = await dial()
-      const { socket: other } = await dial()
+      const { wire, peer } = await wires.dial()
+      const { wire: other } = await wires.dial()
       pool.give('a:80', other, 0)
       // As back-pressure leaves it.
-      socket.pause()
-      pool.give('a:80', socket, 0)
-      happen(socket, origin)
-      await vi.waitUntil(() => pool.size === 1)
-      await vi.waitUntil(() => socket.closed)
+      wire.pause()
+      pool.give('a:80', wire, 0)
+      happen(wire, peer)
+      await until(() => pool.size === 1)
+      await until(() => wire.destroyed)
       expect(pool.take('a:80')).toBe(other)
     })
   }
-  check('one on which the origin speaks', (_socket, origin) => origin.write('x'))
-  check('one that the origin ends', (_socket, origin) => origin.end())
-  check('one that the origin resets', (_socket, origin) => origin.resetAndDestroy())
-  check('one that fails', (socket) => socket.destroy(new Error('failed')))
+  check('one on which the origin speaks', (_wire, peer) => peer.write('x'))
+  check('one that the origin ends', (_wire, peer) => peer.end())
+  check('one that the origin resets', (_wire, peer) => peer.resetAndDestroy())
+  check('one that is destroyed', (wire) => wire.destroy())
 })
 
 describe('sweep', () => {
   it('closes what has been idle for the whole time, and no other', async () => {
-    const [first, second] = [await dial(), await dial()]
-    pool.give('a:80', first.socket, 0)
-    pool.give('b:80', second.socket, 1)
+    const [first, second] = [await wires.dial(), await wires.dial()]
+    pool.give('a:80', first.wire, 0)
+    pool.give('b:80', second.wire, 1)
     pool.sweep(999)
     expect(pool.size).toBe(2)
     pool.sweep(1_000)
-    expect([first.socket.destroyed, second.socket.destroyed]).toEqual([true, false])
+    expect([first.wire.destroyed, second.wire.destroyed]).toEqual([true, false])
     expect(pool.size).toBe(1)
     pool.sweep(1_001)
-    expect(second.socket.destroyed).toBe(true)
+    expect(second.wire.destroyed).toBe(true)
     expect(pool.size).toBe(0)
   })
 
   it('counts from the last use', async () => {
-    const { socket } = await dial()
-    pool.give('a:80', socket, 0)
+    const { wire } = await wires.dial()
+    pool.give('a:80', wire, 0)
     pool.take('a:80')
-    pool.give('a:80', socket, 900)
+    pool.give('a:80', wire, 900)
     pool.sweep(1_500)
-    expect(pool.take('a:80')).toBe(socket)
+    expect(pool.take('a:80')).toBe(wire)
   })
 
   it('goes by new limits', async () => {
-    const { socket } = await dial()
-    pool.give('a:80', socket, 0)
+    const { wire } = await wires.dial()
+    pool.give('a:80', wire, 0)
     pool.configure({ ...LIMITS, poolIdleMs: 10 })
     pool.sweep(10)
-    expect(socket.destroyed).toBe(true)
+    expect(wire.destroyed).toBe(true)
   })
 })
 
 it('clear closes all', async () => {
-  const [first, second] = [await dial(), await dial()]
-  pool.give('a:80', first.socket, 0)
-  pool.give('b:80', second.socket, 0)
+  const [first, second] = [await wires.dial(), await wires.dial()]
+  pool.give('a:80', first.wire, 0)
+  pool.give('b:80', second.wire, 0)
   pool.clear()
-  expect([first.socket.destroyed, second.socket.destroyed]).toEqual([true, true])
+  expect([first.wire.destroyed, second.wire.destroyed]).toEqual([true, true])
   expect(pool.size).toBe(0)
 })
 
-it('leaves no listener behind, however often one is given and taken', async () => {
-  const { socket } = await dial()
-  const before = listeners(socket)
+it('hands out a wire that is nobody’s, however often one is given and taken', async () => {
+  const { wire, peer } = await wires.dial()
   for (let i = 0; i < 50; i++) {
-    pool.give('a:80', socket, i)
-    expect(pool.take('a:80')).toBe(socket)
-    expect(listeners(socket)).toEqual(before)
+    pool.give('a:80', wire, i)
+    expect(pool.take('a:80')).toBe(wire)
+    expect(wire.owner).toBe(NOBODY)
+    const witness = new Witness(wire)
+    peer.write(String(i))
+    await until(() => witness.text === String(i))
   }
-  pool.give('a:80', socket, 0)
+  pool.give('a:80', wire, 0)
   pool.clear()
-  expect(listeners(socket)).toEqual(before)
+  expect([wire.owner, wire.destroyed]).toEqual([NOBODY, true])
 })

@@ -1,12 +1,12 @@
 import { once } from 'node:events'
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { Ledger } from '../../src/ledger/ledger.ts'
-import { Engine } from '../../src/proxy/engine.ts'
+import type { Engine } from '../../src/proxy/engine.ts'
 import { parseRequestHead } from '../../src/proxy/head.ts'
 import { Listeners } from '../../src/proxy/listen.ts'
 import { parseResponseHead } from '../../src/proxy/response.ts'
-import { allocateTally } from '../../src/proxy/tally-memory.ts'
+import { Wire } from '../../src/proxy/wire.ts'
+import { openEngine } from './engines.ts'
 import { openWorld } from './world.ts'
 
 /** More than the buffers of the system hold of it: some of it stays with us. */
@@ -33,17 +33,7 @@ beforeEach(async () => {
     socket.on('data', () => answer(socket))
   })
   await once(origin.listen(0, '127.0.0.1'), 'listening')
-  engine = new Engine({
-    world: theWorld(1),
-    run: 'run',
-    ledger: new Ledger(Ledger.allocate(16)),
-    tally: allocateTally(1),
-    thread: 0,
-    clock: () => Date.UTC(2026, 4, 4, 10),
-    monotonic: () => nowMs,
-    resolve: () => new Promise(() => {}),
-    alarm: () => {},
-  })
+  ;({ engine } = openEngine(theWorld(1), () => nowMs))
   listeners = new Listeners(engine)
   expect(await listeners.set(engine.world.listen)).toEqual([])
   const { address, port } = listeners.endpoints[0]!
@@ -55,7 +45,7 @@ afterEach(() => {
   browser.destroy()
   listeners.close()
   engine.pool.clear()
-  for (const client of listeners.clients) client.socket.destroy()
+  for (const client of listeners.clients) client.wire.destroy()
   for (const socket of dialled) socket.destroy()
   origin.close()
 })
@@ -76,26 +66,41 @@ async function readUntil(condition: () => boolean): Promise<void> {
   })
   await vi.waitUntil(condition, { timeout: 10_000, interval: 5 })
 }
+/** Until no more is asked: what the system's buffers hold of answers is there, and no more. */
+async function standsStill(): Promise<void> {
+  let before = -1
+  await vi.waitUntil(
+    () => {
+      const still = engine.counters.requests > 0 && engine.counters.requests === before
+      before = engine.counters.requests
+      return still
+    },
+    { timeout: 10_000, interval: 200 },
+  )
+}
 const times = (text: string) => received.split(text).length - 1
 
 describe('a client that asks faster than it listens', () => {
   it('is not read from until it has taken its answers, and then gets them all', async () => {
     const asked = 10_000
     browser.end(FORBIDDEN.repeat(asked))
-    let before = -1
-    // Until it stands still: what the system's buffers hold of answers, and no more.
-    await vi.waitUntil(
-      () => {
-        const still = engine.counters.requests > 0 && engine.counters.requests === before
-        before = engine.counters.requests
-        return still
-      },
-      { timeout: 10_000, interval: 200 },
-    )
-    expect(before).toBeLessThan(asked * 0.8)
-    expect(theClient().socket.writableLength).toBeLessThan(100_000)
+    await standsStill()
+    expect(engine.counters.requests).toBeLessThan(asked * 0.8)
+    expect(theClient().wire.waitingBytes).toBeLessThan(100_000)
     await readUntil(() => browser.readableEnded)
     expect(times('HTTP/1.1 403')).toBe(asked)
+  })
+
+  it('is not answered from an origin faster either', async () => {
+    const asked = 2_000
+    const content = 'x'.repeat(30_000)
+    answer = (socket) => socket.write(`HTTP/1.1 200 OK\r\nContent-Length: 30000\r\n\r\n${content}`)
+    browser.end(request().repeat(asked))
+    await standsStill()
+    expect(theClient().wire.waitingBytes).toBeLessThan(200_000)
+    await readUntil(() => browser.readableEnded)
+    expect(times('HTTP/1.1 200')).toBe(asked)
+    expect(received.length).toBeGreaterThan(asked * content.length)
   })
 
   it('gets every answer where it has ended its side after several requests', async () => {
@@ -126,8 +131,7 @@ describe('empty lines before a request', () => {
 
 describe('an answer that ends the connection', () => {
   it('is not cut short because the client is slow to take it', async () => {
-    const { socket } = theClient()
-    socket.write(LARGE)
+    theClient().wire.write(LARGE)
     browser.write('no request\r\n\r\n')
     await vi.waitUntil(() => engine.counters.requests === 1)
     nowMs += 10_000
@@ -153,11 +157,12 @@ describe('an origin', () => {
       const head = 'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n'
       socket.write(`${head}${'1\r\nx\r\n'.repeat(chunks)}0\r\n\r\n`)
     }
-    const write = vi.spyOn(theClient().socket, 'write')
+    const sent = vi.spyOn(Wire.prototype, 'write')
     browser.write(request())
     await readUntil(() => received.endsWith('\r\n0\r\n\r\n'))
     expect(times('x')).toBe(chunks)
-    expect(write.mock.calls.length).toBeLessThan(100)
+    expect(sent.mock.calls.length).toBeLessThan(100)
+    sent.mockRestore()
   })
 
   it('that was dialled before a change is not used after it', async () => {
@@ -181,11 +186,16 @@ describe('a tunnel', () => {
     const target = `origin.test:${originPort()}`
     browser.write(`CONNECT ${target} HTTP/1.1\r\nHost: ${target}\r\n\r\n`)
     await readUntil(() => times('HTTP/1.1 200') === 1)
-    expect(theClient().socket.timeout).toBe(engine.world.limits.tunnelIdleMs)
+    theClient().sweep(nowMs)
     browser.end()
-    await vi.waitUntil(() => theClient().socket.readableEnded)
-    expect(theClient().socket.timeout).toBe(120_000)
+    await vi.waitUntil(() => theClient().wire.ended)
+    theClient().sweep(nowMs)
+    nowMs += 119_999
+    theClient().sweep(nowMs)
     expect(engine.counters.tunnelsOpen).toBe(1)
+    nowMs += 1
+    theClient().sweep(nowMs)
+    await vi.waitUntil(() => engine.counters.tunnelsOpen === 0)
   })
 })
 

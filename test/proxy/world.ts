@@ -27,6 +27,7 @@ export function openWorld(version = 1, over: Readonly<Record<string, unknown>> =
     users: null,
     listen: settings.listen.proxy,
     portal: [],
+    portalKey: 'key',
     limits: settings.limits,
     log: { paths, onFailure, unacknowledged },
     dns,

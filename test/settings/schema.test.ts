@@ -97,7 +97,7 @@ describe('defaults', () => {
         failedLogins: 30,
         failedLoginsWithinMs: 300_000,
         slowestBytesPerSecond: 100,
-        slowestOverMs: 60_000,
+        slowestOverMs: 300_000,
         poolPerOrigin: 64,
         poolTotal: 1_024,
         poolIdleMs: 30_000,
