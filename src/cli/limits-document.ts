@@ -148,6 +148,25 @@ const CONSTANTS: readonly Constant[] = [
     CLOSED,
   ),
   constant(
+    'proxy/tls-page.ts PAGES_MAX',
+    'refused tunnels whose page is shown in TLS, in a thread',
+    'tls-pages-full',
+    'the refusal is in the answer to the CONNECT, under its own reason; this one is only counted',
+  ),
+  constant(
+    'proxy/tls-page.ts PAGE_REQUESTS_MAX',
+    'requests for such a page on one connection',
+    null,
+    CLOSED,
+  ),
+  constant('proxy/tls-page.ts PAGE_IDLE_MS', 'from such a page to the next request', null, CLOSED),
+  constant(
+    'proxy/tls-page.ts PAGE_LINGER_MS',
+    'from the last such page to its client’s end',
+    null,
+    CLOSED,
+  ),
+  constant(
     'proxy/listen.ts BACKLOG',
     'connections that the system holds for a thread, half-open ones apart',
     null,

@@ -107,6 +107,7 @@ export function endingOf(reason: Reason): Ending {
       return 'name-not-found'
     case 'dial-timeout':
     case 'origin-timeout':
+    case 'client-too-slow':
       return 'timeout'
     default:
       return 'refused'

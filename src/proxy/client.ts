@@ -3,6 +3,7 @@
  * Never: speaks to an origin itself (forward.ts and tunnel.ts do), or starts a request before the last
  * one is answered.
  */
+import type { SecureContext } from 'node:tls'
 import type { Facts, Identified, Reason } from '../policy/index.ts'
 import { reasonEntry, refuse, zoneOf } from '../policy/index.ts'
 import { endingOf, faultAnswer, finalAnswer, keepsOpen, type Refused, refusalOf } from './answer.ts'
@@ -15,9 +16,11 @@ import { type HeadFault, parseRequestHead, type RequestHead } from './head.ts'
 import { Holds } from './holds.ts'
 import { asksAboutUs } from './own-host.ts'
 import { faultOfPart } from './partial-head.ts'
+import { Pin } from './pin.ts'
 import { statusOf } from './refuse.ts'
+import { findContext, TlsPage } from './tls-page.ts'
 import { Tunnel } from './tunnel.ts'
-import { NOBODY, type Wire, type WireOwner } from './wire.ts'
+import type { Wire, WireOwner } from './wire.ts'
 
 /** `busy`: a request is being decided, dialled or answered. `tunnel`: the wire is no longer ours. */
 type State = 'head' | 'busy' | 'tunnel' | 'closing'
@@ -49,14 +52,13 @@ export class Client implements WireOwner {
   /** They lie in memory that is read into again: to be copied before anybody waits. */
   #heldIsLent = false
   #forward: Forward | null = null
-  #tunnel: Tunnel | null = null
+  #tunnel: Tunnel | TlsPage | null = null
   #dialling: Dial | null = null
   #flow: Flow | null = null
   #served = 0
   readonly #holds: Holds
   #deadlineMs: number
-  /** An origin connection that this client has signed in (NTLM, Negotiate): nobody else's. */
-  pinned: { origin: string; wire: Wire; era: number } | null = null
+  readonly pin = new Pin()
 
   constructor({ wire, asker, engine, onClose }: ClientOptions) {
     this.wire = wire
@@ -133,16 +135,9 @@ export class Client implements WireOwner {
 
   /** The connection is no more. */
   #gone(): void {
-    this.#unpin()
+    this.pin.drop()
     this.#holds.release()
     this.#onClose(this)
-  }
-
-  #unpin(): void {
-    if (this.pinned === null) return
-    this.pinned.wire.owner = NOBODY
-    this.pinned.wire.destroy()
-    this.pinned = null
   }
 
   /** Call every second: what has taken too long is ended. */
@@ -223,7 +218,8 @@ export class Client implements WireOwner {
     const flow = engine.begin(head, this.asker, facts, verdict)
     this.#flow = flow
     if (verdict.action !== 'allow') {
-      this.#refuse({ head, facts, verdict, reason: verdict.reason })
+      const refused = { head, facts, verdict, reason: verdict.reason }
+      findContext(engine, refused, (context) => this.#refuseTunnel(refused, context))
       return
     }
     engine.meter.watch(flow, facts, decided.slot)
@@ -254,24 +250,26 @@ export class Client implements WireOwner {
   /** Hands the wire over: what is held goes to the origin first. */
   becomeTunnel(origin: Wire, flow: Flow, greeting: Greeting | null): void {
     const { counters } = this.#engine
+    const first = this.#handOver()
+    counters.tunnelsOpen++
+    const onClose = () => {
+      counters.tunnelsOpen--
+      this.#gone()
+    }
+    const engine = this.#engine
+    const tunnel = new Tunnel({ client: this.wire, origin, flow, engine, greeting, onClose })
+    this.#tunnel = tunnel
+    tunnel.start(first)
+  }
+
+  /** The wire is somebody else's; what is held goes with it. */
+  #handOver(): Buffer {
+    const held = this.#held
+    this.#held = NOTHING
     this.#state = 'tunnel'
     this.#forward = null
     this.#flow = null
-    const first = this.#held
-    this.#held = NOTHING
-    counters.tunnelsOpen++
-    this.#tunnel = new Tunnel({
-      client: this.wire,
-      origin,
-      flow,
-      engine: this.#engine,
-      greeting,
-      onClose: () => {
-        counters.tunnelsOpen--
-        this.#gone()
-      },
-    })
-    this.#tunnel.start(first)
+    return held
   }
 
   #forwardRequest(head: RequestHead, facts: Facts, flow: Flow): void {
@@ -328,6 +326,21 @@ export class Client implements WireOwner {
     this.#refuse({ head, facts, verdict: flow.verdict, reason })
   }
 
+  /** With `context`, the page is shown in TLS of our own. */
+  #refuseTunnel(refused: Refused, context: SecureContext | null): void {
+    const flow = this.#flow
+    if (flow === null || this.wire.destroyed) return
+    if (context === null) {
+      this.#refuse(refused)
+      return
+    }
+    const { wire, asker } = this
+    const engine = this.#engine
+    const onClose = () => this.#gone()
+    const first = this.#handOver()
+    this.#tunnel = new TlsPage({ wire, first, context, refused, asker, flow, engine, onClose })
+  }
+
   #refuse(refused: Refused): void {
     const bytes = refusalOf(this.#engine, this.asker, refused)
     this.#answer(bytes, refused.reason, keepsOpen(refused.head))
@@ -368,7 +381,7 @@ export class Client implements WireOwner {
     // A slow client may need time to take the last of the answer; only then do we linger.
     this.#deadlineAfter(this.#engine.world.limits.idleTimeoutMs)
     this.#held = NOTHING
-    this.#unpin()
+    this.pin.drop()
     if (!this.wire.full) this.#deadlineAfter(LINGER_MS)
     this.wire.end()
     this.wire.resume()
@@ -381,5 +394,6 @@ export class Client implements WireOwner {
   /** Drain: closes where nothing is under way, once the client has taken all of the last answer. */
   closeIfIdle(): void {
     if (this.idle && this.wire.writable) this.wire.destroySoon()
+    else if (this.#tunnel instanceof TlsPage) this.#tunnel.closeIfIdle()
   }
 }

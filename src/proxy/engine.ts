@@ -48,6 +48,7 @@ import { Pool } from './pool.ts'
 import { Recorder } from './record.ts'
 import type { Question } from './resolver.ts'
 import { Tally } from './tally.ts'
+import type { TlsPages } from './tls-page.ts'
 import { type Counters, type Endpoint, newCounters, type World } from './world.ts'
 
 export interface EngineOptions {
@@ -62,6 +63,8 @@ export interface EngineOptions {
   readonly monotonic: () => number
   /** Answers questions for names in place of the DNS servers. */
   readonly ask?: Question
+  /** Certificates for the page of a refused tunnel; null: there are none. */
+  readonly tlsPages?: TlsPages | null
   readonly alarm: (what: string, hint: string) => void
 }
 
@@ -93,6 +96,7 @@ export class Engine {
   /** Our name in Via. */
   readonly via: string
   readonly counters: Counters = newCounters()
+  readonly tlsPages: TlsPages | null
   readonly #alarm: EngineOptions['alarm']
   readonly #failedLogins: FailedLogins
   readonly #dialMeans: DialMeans
@@ -113,6 +117,7 @@ export class Engine {
     const { world, clock, alarm } = options
     this.clock = clock
     this.monotonic = options.monotonic
+    this.tlsPages = options.tlsPages ?? null
     this.via = `sluss-${options.run}`
     this.pool = new Pool(world.limits)
     this.recorder = new Recorder({ rules: world.log, now: clock, alarm })

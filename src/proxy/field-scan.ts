@@ -1,87 +1,20 @@
 /**
- * Owns: finding the field lines of a head: where each name and value stands, which names concern a proxy,
- * and that nothing else stands between them.
+ * Owns: finding the field lines of a head: where each name and value stands, and that nothing else stands
+ * between them.
  * Never: does I/O, keeps anything from one head to the next, or knows what a value means.
  *
  * Runs for every request and every answer, so it works on bytes and offsets: no string is made here that
  * nobody asked for. Source: RFC 9110 section 5, RFC 9112 section 5.
  */
-
-/** The names a proxy acts on, by number (less than 31: they are bits, too). */
-export const OTHER = 0
-export const CONNECTION = 1
-export const PROXY_CONNECTION = 2
-export const TRANSFER_ENCODING = 3
-export const UPGRADE = 4
-export const PROXY_AUTHORIZATION = 5
-/** Of one hop, and without a meaning to us: Keep-Alive, TE, Proxy-Authenticate … */
-export const HOP = 6
-export const CONTENT_LENGTH = 7
-export const HOST = 8
-export const VIA = 9
-export const EXPECT = 10
-export const ACCEPT_LANGUAGE = 11
-export const AUTHORIZATION = 12
-export const WWW_AUTHENTICATE = 13
-export const MAX_FORWARDS = 14
-/** Content_Length and Transfer_Encoding: servers that hand fields to programs as variables read them so. */
-export const FRAMING_LOOKALIKE = 15
-
-/** The kinds that never go on, by their bits; HOP_BY_HOP in fields.ts has the names. */
-export const HOP_BY_HOP_KINDS =
-  (1 << CONNECTION) |
-  (1 << PROXY_CONNECTION) |
-  (1 << TRANSFER_ENCODING) |
-  (1 << UPGRADE) |
-  (1 << PROXY_AUTHORIZATION) |
-  (1 << HOP)
+import { KINDS, kindOf, OTHER, spells, tokenEnd } from './field-names.ts'
 
 export type FieldsFault = 'malformed' | 'too-many'
-
-/** The names behind the kinds. */
-const NAMES: readonly (readonly [string, number])[] = [
-  ['te', HOP],
-  ['via', VIA],
-  ['host', HOST],
-  ['expect', EXPECT],
-  ['upgrade', UPGRADE],
-  ['connection', CONNECTION],
-  ['keep-alive', HOP],
-  ['max-forwards', MAX_FORWARDS],
-  ['authorization', AUTHORIZATION],
-  ['content-length', CONTENT_LENGTH],
-  ['accept-language', ACCEPT_LANGUAGE],
-  ['proxy-connection', PROXY_CONNECTION],
-  ['www-authenticate', WWW_AUTHENTICATE],
-  ['transfer-encoding', TRANSFER_ENCODING],
-  ['proxy-authenticate', HOP],
-  ['proxy-authorization', PROXY_AUTHORIZATION],
-  ['proxy-authentication-info', HOP],
-  ['content_length', FRAMING_LOOKALIKE],
-  ['transfer_encoding', FRAMING_LOOKALIKE],
-]
-const NAME_LENGTH_MAX = 25
-/** By length: the names that long. */
-const CANDIDATES = Array.from({ length: NAME_LENGTH_MAX + 1 }, (_, length) =>
-  NAMES.filter(([name]) => name.length === length).map(([name, kind]) => ({
-    letter: name.charCodeAt(0),
-    name,
-    kind,
-  })),
-)
 
 const MALFORMED = -1
 const TOO_MANY = -2
 const BLANK = 32
 const TAB = 9
 const COLON = 58
-
-const TOKEN_MARKS = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
-/** 1 for the characters of a token (RFC 9110 section 5.6.2). */
-const TOKEN = new Uint8Array(256)
-for (const mark of TOKEN_MARKS) TOKEN[mark.charCodeAt(0)] = 1
-
-const KINDS = 16
 
 /** Five numbers a field: kind, start of its line and name, end of the name, start and end of the value. */
 const WIDTH = 5
@@ -160,8 +93,7 @@ class FieldScan {
     let count = 0
     let at = start
     while (at < length) {
-      let nameEnd = at
-      while (TOKEN[bytes[nameEnd]!] === 1) nameEnd++
+      const nameEnd = tokenEnd(bytes, at)
       if (nameEnd === at || bytes[nameEnd] !== COLON) return MALFORMED
       const lineEnd = text.indexOf('\r\n', nameEnd)
       if (lineEnd < 0) return MALFORMED
@@ -172,7 +104,7 @@ class FieldScan {
       while (to > from && (bytes[to - 1] === BLANK || bytes[to - 1] === TAB)) to--
       if (WIDTH * (count + 1) > this.#offsets.length) this.#moreFields()
       const offsets = this.#offsets
-      const kind = this.#kindOf(at, nameEnd)
+      const kind = kindOf(bytes, at, nameEnd)
       if (kind !== OTHER) {
         this.#times[kind]!++
         this.#last[kind] = count
@@ -284,53 +216,25 @@ class FieldScan {
     )
   }
 
-  /** True where the bytes from `from` to `to` are `word` (lower case) in any case. */
-  is(from: number, to: number, word: string): boolean {
-    const { length } = word
-    if (to - from !== length) return false
-    const bytes = this.#bytes
-    for (let i = length - 1; i >= 0; i--) {
-      if (LOWER[bytes[from + i]!] !== word.charCodeAt(i)) return false
-    }
-    return true
+  /** True where a tab stands before or after the value. */
+  hasTabAround(field: number): boolean {
+    const before = this.#offsets[WIDTH * field + 2]! + 1
+    const after = this.next(field) - 2
+    for (let at = before; at < this.from(field); at++) if (this.#bytes[at] === TAB) return true
+    for (let at = this.to(field); at < after; at++) if (this.#bytes[at] === TAB) return true
+    return false
   }
 
+  /** True where a blank or a tab stands after the value. */
+  hasBlankAfter(field: number): boolean {
+    return this.to(field) + 2 !== this.next(field)
+  }
+
+  /** True where the value is `word` (lower case) in any case. */
   valueIs(field: number, word: string): boolean {
-    return this.is(this.from(field), this.to(field), word)
-  }
-
-  /** By length and first letter: most names end here without a look at the others. */
-  #kindOf(from: number, to: number): number {
-    if (to - from > NAME_LENGTH_MAX) return OTHER
-    const candidates = CANDIDATES[to - from]!
-    const first = LOWER[this.#bytes[from]!]!
-    for (let i = 0; i < candidates.length; i++) {
-      const { letter, name, kind } = candidates[i]!
-      if (letter === first && this.is(from, to, name)) return kind
-    }
-    return OTHER
+    return spells(this.#bytes, this.from(field), this.to(field), word)
   }
 }
-
-/** Every byte in lower case. */
-const LOWER = Uint8Array.from({ length: 256 }, (_, byte) =>
-  byte >= 65 && byte <= 90 ? byte + 32 : byte,
-)
 
 /** The one of this thread: parsing is synchronous, so that no two heads meet in it. */
 export const scan = new FieldScan()
-
-/** True where `text` is a token (RFC 9110 section 5.6.2). */
-export function isToken(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    if (TOKEN[text.charCodeAt(i)] !== 1) return false
-  }
-  return text !== ''
-}
-
-/** The end of the token in `bytes` from `at`; a byte that no token has must come after it. */
-export function tokenEnd(bytes: Buffer, at: number): number {
-  let end = at
-  while (TOKEN[bytes[end]!] === 1) end++
-  return end
-}

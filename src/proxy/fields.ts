@@ -4,10 +4,11 @@
  *
  * Source: RFC 9110 sections 5 and 7.6.1, RFC 9112 section 5.
  */
-import { type FieldsFault, HOP_BY_HOP_KINDS, scan } from './field-scan.ts'
+import { HOP_BY_HOP_KINDS } from './field-names.ts'
+import { type FieldsFault, scan } from './field-scan.ts'
 
+export { isToken } from './field-names.ts'
 export type { FieldsFault } from './field-scan.ts'
-export { isToken } from './field-scan.ts'
 
 /** Names and values in turn: name, value, name, value … as received, in order. */
 export type Fields = string[]

@@ -67,6 +67,8 @@ export class Forward implements WireOwner {
   /** Of the pool, when the origin connection was dialled or taken. */
   #era = 0
   #over = false
+  /** Something has moved since the last sweep. */
+  #moved = true
   #deadlineMs = 0
   readonly #pace = new Pace()
 
@@ -85,14 +87,11 @@ export class Forward implements WireOwner {
   }
 
   start(): void {
-    this.#touch()
     this.#era = this.#engine.pool.era
-    const { pinned } = this.#client
-    const fits = pinned?.origin === this.#key && pinned.era === this.#era
-    if (pinned !== null && fits && !pinned.wire.destroyed) {
-      this.#client.pinned = null
+    const pinned = this.#client.pin.take(this.#key, this.#era)
+    if (pinned !== null) {
       this.#personal = true
-      this.#attach(pinned.wire, true)
+      this.#attach(pinned, true)
       return
     }
     const pooled = this.#personal ? null : this.#engine.pool.take(this.#key)
@@ -132,7 +131,7 @@ export class Forward implements WireOwner {
   /** Takes body bytes from `held`; returns how many it used. */
   requestBytes(held: Buffer): number {
     if (this.#origin === null || this.#requestDone || held.length === 0) return 0
-    this.#touch()
+    this.#moved = true
     const chunked = this.#head.framing.kind === 'chunked'
     const origin = this.#origin
     origin.cork()
@@ -160,14 +159,14 @@ export class Forward implements WireOwner {
   }
 
   onDrain(): void {
-    this.#touch()
+    this.#moved = true
     this.#client.feed()
   }
 
   // --- the response ---
 
   onBytes(bytes: Buffer): void {
-    this.#touch()
+    this.#moved = true
     if (this.#responseBody !== null) {
       this.#body(bytes, 0)
       return
@@ -292,13 +291,8 @@ export class Forward implements WireOwner {
     // Dialled under rules for addresses that no longer hold: not used again.
     const old = this.#era !== this.#engine.pool.era
     if (!clean || old || !this.#requestDone || !this.#response?.keepAlive) origin.destroy()
-    else if (this.#personal) this.#pin(origin)
+    else if (this.#personal) this.#client.pin.keep(this.#key, origin, this.#era)
     else this.#engine.pool.give(this.#key, origin, this.#engine.monotonic())
-  }
-
-  #pin(origin: Wire): void {
-    this.#client.pinned?.wire.destroy()
-    this.#client.pinned = { origin: this.#key, wire: origin, era: this.#era }
   }
 
   // --- what ends it early ---
@@ -339,7 +333,7 @@ export class Forward implements WireOwner {
   #fail(reason: Reason): void {
     if (this.#over) return
     if (this.#responseBody !== null) {
-      this.#breakOff('failed')
+      this.#breakOff(reason === 'client-too-slow' ? 'timeout' : 'failed')
       return
     }
     this.#over = true
@@ -359,7 +353,7 @@ export class Forward implements WireOwner {
   }
 
   clientDrained(): void {
-    this.#touch()
+    this.#moved = true
     this.#origin?.resume()
   }
 
@@ -376,10 +370,6 @@ export class Forward implements WireOwner {
     this.#flow.end('client-closed', this.#engine.clock())
   }
 
-  #touch(): void {
-    this.#deadlineMs = this.#engine.monotonic() + this.#engine.world.limits.originTimeoutMs
-  }
-
   /** It is the client's turn: to send more of its body, or to take what waits for it. */
   #isClientTooSlow(nowMs: number): boolean {
     const { wire } = this.#client
@@ -388,19 +378,13 @@ export class Forward implements WireOwner {
     return this.#pace.isTooSlow(this.#engine.world.limits, nowMs, sending || wire.full, moved)
   }
 
-  #tooSlow(): void {
-    if (this.#responseBody === null) {
-      this.#fail('client-too-slow')
-      return
-    }
-    this.#engine.count('client-too-slow')
-    this.#breakOff('timeout')
-  }
-
   sweep(nowMs: number): void {
     if (this.#over) return
+    if (this.#moved) this.#deadlineMs = nowMs + this.#engine.world.limits.originTimeoutMs
+    this.#moved = false
     if (this.#isClientTooSlow(nowMs)) {
-      this.#tooSlow()
+      if (this.#responseBody !== null) this.#engine.count('client-too-slow')
+      this.#fail('client-too-slow')
       return
     }
     // Who takes its answer slowly is the client's pace's business, not the origin's time.

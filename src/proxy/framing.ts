@@ -4,7 +4,8 @@
  *
  * Source: RFC 9112 sections 6 and 7. Anything that two parsers could read differently is a fault.
  */
-import { CONTENT_LENGTH, scan } from './field-scan.ts'
+import { CONTENT_LENGTH, TRANSFER_ENCODING } from './field-names.ts'
+import { scan } from './field-scan.ts'
 import { type Fields, parseFields } from './fields.ts'
 
 export type Framing =
@@ -49,6 +50,21 @@ export function parseLength(value: string): number | null {
   return number
 }
 
+/** The length that the Content-Length `field` of the head gives, or null: with a tab around it, too. */
+export function lengthOf(field: number): number | null {
+  return scan.hasTabAround(field) ? null : parseLength(scan.value(field))
+}
+
+/**
+ * True where the head's Transfer-Encoding is `chunked`, once, and nothing after it: with a tab or a blank
+ * there it is another coding to some parsers (to node:http, as the differential test found).
+ */
+export function isChunked(): boolean {
+  if (scan.times(TRANSFER_ENCODING) !== 1) return false
+  const field = scan.last(TRANSFER_ENCODING)
+  return scan.valueIs(field, 'chunked') && !scan.hasBlankAfter(field) && !scan.hasTabAround(field)
+}
+
 /** True where the head's Content-Length is not written as we would: several, or zeros before it. */
 export function isLengthOdd(): boolean {
   const times = scan.times(CONTENT_LENGTH)
@@ -84,9 +100,18 @@ export function readTogether(
   bytes: Buffer,
   start: number,
 ): { used: number; content: Buffer | null } {
+  if (reader instanceof LengthReader || reader instanceof CloseReader) {
+    const used = reader.take(bytes, start)
+    return { used, content: used > start ? part(bytes, start, used) : null }
+  }
   const parts: Buffer[] = []
-  const used = reader.read(bytes, start, (part) => parts.push(part))
+  const used = reader.read(bytes, start, (content) => parts.push(content))
   return { used, content: parts.length > 1 ? Buffer.concat(parts) : (parts[0] ?? null) }
+}
+
+/** A whole buffer is handed on as it is. */
+function part(bytes: Buffer, start: number, end: number): Buffer {
+  return start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end)
 }
 
 class LengthReader implements BodyReader {
@@ -102,12 +127,16 @@ class LengthReader implements BodyReader {
     return this.#left === 0
   }
 
-  read(bytes: Buffer, start: number, emit: (content: Buffer) => void): number {
+  /** Where in `bytes` it stops; what stands before that is content. */
+  take(bytes: Buffer, start: number): number {
     const end = Math.min(bytes.length, start + this.#left)
-    if (end > start) {
-      this.#left -= end - start
-      emit(start === 0 && end === bytes.length ? bytes : bytes.subarray(start, end))
-    }
+    this.#left -= end - start
+    return end
+  }
+
+  read(bytes: Buffer, start: number, emit: (content: Buffer) => void): number {
+    const end = this.take(bytes, start)
+    if (end > start) emit(part(bytes, start, end))
     return end
   }
 }
@@ -118,8 +147,12 @@ class CloseReader implements BodyReader {
   readonly fault = false
   readonly trailers: Fields = []
 
+  take(bytes: Buffer, _start: number): number {
+    return bytes.length
+  }
+
   read(bytes: Buffer, start: number, emit: (content: Buffer) => void): number {
-    if (bytes.length > start) emit(start === 0 ? bytes : bytes.subarray(start))
+    if (bytes.length > start) emit(part(bytes, start, bytes.length))
     return bytes.length
   }
 }

@@ -18,18 +18,20 @@ import {
   MAX_FORWARDS,
   PROXY_AUTHORIZATION,
   PROXY_CONNECTION,
-  scan,
   TRANSFER_ENCODING,
   UPGRADE,
   VIA,
-} from './field-scan.ts'
+} from './field-names.ts'
+import { scan } from './field-scan.ts'
 import { type Fields, keptLines, listOf, NO_NAMES, nominations, parseFields } from './fields.ts'
 import {
   CHUNKED,
   type Framing,
   framingOfLength,
+  isChunked,
   isLengthOdd,
   lengthLine,
+  lengthOf,
   NONE,
   parseLength,
 } from './framing.ts'
@@ -220,11 +222,10 @@ class Request implements RequestHead {
     const codings = scan.times(TRANSFER_ENCODING)
     if (scan.times(FRAMING_LOOKALIKE) > 0) return 'framing-conflict'
     if (codings > 0) {
-      const chunked = codings === 1 && scan.valueIs(scan.last(TRANSFER_ENCODING), 'chunked')
-      if (!chunked || lengths > 0 || this.minor === 0) return 'framing-conflict'
+      if (!isChunked() || lengths > 0 || this.minor === 0) return 'framing-conflict'
       this.framing = CHUNKED
     } else if (lengths > 0) {
-      const bytes = lengths === 1 ? parseLength(scan.value(scan.last(CONTENT_LENGTH))) : null
+      const bytes = lengths === 1 ? lengthOf(scan.last(CONTENT_LENGTH)) : null
       if (bytes === null) return 'framing-conflict'
       this.framing = framingOfLength(bytes)
     }

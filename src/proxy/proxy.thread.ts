@@ -33,6 +33,8 @@ const engine = new Engine({
   thread: data.thread,
   clock: sharedClock(data.clock, Date.now),
   monotonic: () => performance.now(),
+  // The local authority's, once there is one.
+  tlsPages: null,
   alarm,
 })
 const listeners = new Listeners(engine)

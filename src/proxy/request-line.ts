@@ -6,7 +6,7 @@
  */
 import type { Reason } from '../policy/index.ts'
 import { type Authority, parseAuthority } from './authority.ts'
-import { scan, tokenEnd } from './field-scan.ts'
+import { spells, tokenEnd } from './field-names.ts'
 
 export type TargetForm = 'authority' | 'absolute' | 'origin' | 'asterisk'
 
@@ -57,7 +57,9 @@ export class RequestLine {
     if (this.method === 'CONNECT') return this.#authorityForm(text, from, to)
     if (bytes[from] === SLASH) return this.#originForm(text, from, to, odd)
     if (to - from === 1 && bytes[from] === 42) return this.#asteriskForm()
-    return this.#absoluteForm(text, from, to, odd)
+    if (spells(bytes, from, from + 7, 'http://')) return this.#absoluteForm(text, from, to, odd)
+    const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.test(text.slice(from, to))
+    return scheme ? 'scheme-unsupported' : 'target-form'
   }
 
   #version(bytes: Buffer, from: number, lineEnd: number): Reason | null {
@@ -88,10 +90,6 @@ export class RequestLine {
   /** `http://host[:port]/path?query` (RFC 9112 section 3.2.2). */
   #absoluteForm(text: string, from: number, to: number, odd: number): Reason | null {
     const start = from + 7
-    if (to < start || !scan.is(from, start, 'http://')) {
-      const scheme = /^([a-z][a-z0-9+.-]*):\/\//i.test(text.slice(from, to))
-      return scheme ? 'scheme-unsupported' : 'target-form'
-    }
     let path = start
     while (path < to && !isPathStart(text.charCodeAt(path))) path++
     // A fragment never travels, and a backslash is a slash to some and not to others.

@@ -4,23 +4,19 @@
  *
  * Source: RFC 9112 sections 4 and 6.3.
  */
-import {
-  CONNECTION,
-  CONTENT_LENGTH,
-  scan,
-  TRANSFER_ENCODING,
-  WWW_AUTHENTICATE,
-} from './field-scan.ts'
+import { CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, WWW_AUTHENTICATE } from './field-names.ts'
+import { scan } from './field-scan.ts'
 import { type Fields, keptLines, NO_NAMES, nominations, parseFields } from './fields.ts'
 import {
   CHUNKED,
   CLOSE,
   type Framing,
   framingOfLength,
+  isChunked,
   isLengthOdd,
   lengthLine,
+  lengthOf,
   NONE,
-  parseLength,
 } from './framing.ts'
 
 export interface ResponseHead {
@@ -133,8 +129,7 @@ class Response implements ResponseHead {
     const { status } = this
     if (method === 'HEAD' || forbidsLength(status) || status === 304) return NONE
     if (codings > 0) {
-      const chunked = scan.valueIs(scan.last(TRANSFER_ENCODING), 'chunked')
-      return chunked && this.minor === 1 ? CHUNKED : null
+      return isChunked() && this.minor === 1 ? CHUNKED : null
     }
     return bytes === null ? CLOSE : framingOfLength(bytes)
   }
@@ -166,7 +161,7 @@ function equalLengths(): number | null {
       if (scan.kind(i) === CONTENT_LENGTH && scan.value(i) !== last) return null
     }
   }
-  return parseLength(last)
+  return lengthOf(scan.last(CONTENT_LENGTH))
 }
 
 /** A status that has no content may not announce a length (RFC 9110 section 8.6). */
@@ -180,13 +175,4 @@ function forbidsLength(status: number): boolean {
  */
 export function isConnectionAuth(text: string): boolean {
   return /(?:^|,)[\t ]*(?:ntlm|negotiate)\b/i.test(text)
-}
-
-/** True where a request's `fields` have credentials that sign in its connection. */
-export function hasConnectionAuth(fields: Fields): boolean {
-  for (let i = 0; i < fields.length; i += 2) {
-    if (fields[i]!.toLowerCase() === 'authorization' && isConnectionAuth(fields[i + 1]!))
-      return true
-  }
-  return false
 }

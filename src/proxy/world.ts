@@ -110,6 +110,9 @@ export interface Counters {
   requests: number
   flowsOpen: number
   tunnelsOpen: number
+  /** Refused tunnels whose page is shown in TLS of ours: now, and in all. */
+  tlsPagesOpen: number
+  tlsPages: number
   bytesUp: number
   bytesDown: number
   records: number
@@ -133,6 +136,8 @@ export function newCounters(): Counters {
     requests: 0,
     flowsOpen: 0,
     tunnelsOpen: 0,
+    tlsPagesOpen: 0,
+    tlsPages: 0,
     bytesUp: 0,
     bytesDown: 0,
     records: 0,

@@ -281,7 +281,7 @@ function settled(wanted: readonly Endpoint[], bound: readonly Endpoint[]): reado
 }
 
 function closed(counters: Counters): Counters {
-  return { ...counters, connectionsOpen: 0, flowsOpen: 0, tunnelsOpen: 0 }
+  return { ...counters, connectionsOpen: 0, flowsOpen: 0, tunnelsOpen: 0, tlsPagesOpen: 0 }
 }
 
 function sum(all: readonly Counters[]): Counters {

@@ -51,6 +51,9 @@ const LINES = [
   ...['Connection: close', 'Connection: host, content-length', 'Connection: transfer-encoding, te'],
 ].map((line) => `${line}\r\n`)
 const ODD_LINES = [
+  ...['Transfer-Encoding: chunked ', 'Transfer-Encoding:\tchunked', 'Transfer-Encoding: chunked\t'],
+  ...['Content-Length:\t3', 'Content-Length: 3\t', 'Connection: Upgrade\r\nUpgrade: websocket'],
+  ...['Connection: Upgrade\r\nUpgrade: h2c', 'Connection: close, x', 'Connection: "close"'],
   ...['Transfer-Encoding: gzip, chunked', 'Transfer-Encoding: identity', 'Content-Length: 00007'],
   ...['Transfer-Encoding: chunked, chunked', 'Transfer-Encoding: chunked;a', 'Content_Length: 3'],
   ...['Content-Length: +3', 'Content-Length: 3, 3', 'Content-Length: 0x3', 'Content-Length: 3_0'],

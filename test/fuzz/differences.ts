@@ -170,6 +170,20 @@ const WE_REFUSE: readonly Omit<Class, 'kind'>[] = [
     },
   },
   {
+    name: 'a blank after chunked',
+    why: 'with a tab it is another coding to node:http, with a blank it is not: we take neither',
+    example: `POST http://a.se/ HTTP/1.1\r\nHost: a.se\r\nTransfer-Encoding: chunked \r\n${END}0\r\n\r\n`,
+    fits: ({ reason, head }) =>
+      reason === 'framing-conflict' && /\ntransfer-encoding:(?:.*[\t ]\r|[^\r]*\t)/i.test(head),
+  },
+  {
+    name: 'a tab beside a length',
+    why: 'not every parser knows that a tab is a blank; where a body ends must not hang on it',
+    example: `POST http://a.se/ HTTP/1.1\r\nHost: a.se\r\nContent-Length:\t3\r\n${END}abc`,
+    fits: ({ reason, head }) =>
+      reason === 'framing-conflict' && /\ncontent-length:[^\r]*\t/i.test(head),
+  },
+  {
     name: 'chunks in HTTP/1.0',
     why: 'HTTP/1.0 has none: RFC 9112 section 6.1 calls such a message faulty, node:http reads them',
     example: `POST http://a.se/ HTTP/1.0\r\nTransfer-Encoding: chunked\r\n${END}0\r\n\r\n`,
@@ -256,7 +270,7 @@ const READ_DIFFERENTLY: readonly Omit<Class, 'kind'>[] = [
     why: 'node:http leaves it to whoever takes the upgrade; where a body comes, or in HTTP/1.0, we upgrade nothing',
     example:
       'POST http://a.se/ HTTP/1.1\r\nHost: a.se\r\nConnection: Upgrade\r\nUpgrade: h2c\r\nContent-Length: 3\r\n\r\nabc',
-    fits: (difference) => difference.part === 'body' && isUpgrade(difference),
+    fits: (difference) => ['body', 'complete'].includes(difference.part) && isUpgrade(difference),
   },
 ]
 

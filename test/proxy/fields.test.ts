@@ -4,7 +4,8 @@
  */
 import fc from 'fast-check'
 import { describe, expect, it } from 'vitest'
-import { HOST, scan } from '../../src/proxy/field-scan.ts'
+import { HOST } from '../../src/proxy/field-names.ts'
+import { scan } from '../../src/proxy/field-scan.ts'
 import {
   type Fields,
   type FieldsFault,

@@ -12,6 +12,7 @@ import {
   type Framing,
   lastChunk,
   parseLength,
+  readTogether,
 } from '../../src/proxy/framing.ts'
 import { plainChunks } from '../fuzz/plain.ts'
 
@@ -96,7 +97,19 @@ describe('chunks', () => {
   check('a size of nine digits', '000000005\r\nhello\r\n', fault())
   check('a bare LF after a size', '5\nhello\r\n', fault())
   check('a bare CR in an extension', '5;\rx\r\nhello\r\n', fault())
-  for (const odd of [' ;a', '; a', ';a =b', ';a= b', ';a ', ';', ';a=', ';"a"', ';a="b', ';a="b"c', ';a=b,c']) {
+  for (const odd of [
+    ' ;a',
+    '; a',
+    ';a =b',
+    ';a= b',
+    ';a ',
+    ';',
+    ';a=',
+    ';"a"',
+    ';a="b',
+    ';a="b"c',
+    ';a=b,c',
+  ]) {
     check(`an extension '${odd}'`, `5${odd}\r\nhello\r\n`, fault())
   }
   check('NUL in an extension', '5;\0\r\nhello\r\n', fault())
@@ -233,6 +246,20 @@ describe('other framings', () => {
       expect(used).toBe(bytes.length)
       expect(content).toBe(framing.kind === 'chunked' ? 'a' : bytes.toString('latin1', 2))
     }
+  })
+
+  it('give together what came together', () => {
+    const together = (framing: Framing, text: string, start = 0) => {
+      const { used, content } = readTogether(bodyReader(framing), latin1(text), start)
+      return [used, content?.toString('latin1') ?? null]
+    }
+    expect(together({ kind: 'chunked' }, '1\r\na\r\n2\r\nbc\r\n0\r\n\r\nGET')).toEqual([18, 'abc'])
+    expect(together({ kind: 'chunked' }, '1\r\na')).toEqual([4, 'a'])
+    expect(together({ kind: 'chunked' }, '1\r')).toEqual([2, null])
+    expect(together({ kind: 'length', length: 3 }, '-abcd', 1)).toEqual([4, 'abc'])
+    expect(together({ kind: 'none' }, '-abcd', 1)).toEqual([1, null])
+    expect(together({ kind: 'close' }, '-abcd', 1)).toEqual([5, 'abcd'])
+    expect(together({ kind: 'close' }, '', 0)).toEqual([0, null])
   })
 
   it('hand whole buffers on without a copy', () => {

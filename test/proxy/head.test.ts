@@ -324,7 +324,9 @@ describe('Content-Length', () => {
   check('5', length('5'), { framing: { kind: 'length', length: 5 } })
   check('0', length('0'), { framing: { kind: 'none' } })
   check('none', post(), { framing: { kind: 'none' } })
-  check('blanks around', length(' 5\t'), { framing: { kind: 'length', length: 5 } })
+  check('blanks around', length('  5 '), { framing: { kind: 'length', length: 5 } })
+  check('a tab before', length('\t5'), 'framing-conflict')
+  check('a tab after', length('5\t'), 'framing-conflict')
   check('zeros before', length('0010'), { framing: { kind: 'length', length: 10 } })
   check('of 15 digits', length('999999999999999'), {
     framing: { kind: 'length', length: 999_999_999_999_999 },
@@ -353,7 +355,10 @@ describe('Transfer-Encoding', () => {
   check('twice in one', coded('chunked, chunked'), 'framing-conflict')
   check('after another', coded('gzip, chunked'), 'framing-conflict')
   check('before another', coded('chunked, identity'), 'framing-conflict')
-  check('blanks around', coded(' chunked\t '), { framing: { kind: 'chunked' } })
+  check('blanks before', coded('  chunked'), { framing: { kind: 'chunked' } })
+  check('a blank after', coded('chunked '), 'framing-conflict')
+  check('a tab after', coded('chunked\t'), 'framing-conflict')
+  check('a tab before', coded('\tchunked'), 'framing-conflict')
   check('a vertical tab after it', coded('chunked\x0b'), 'header-malformed')
   const odd = ['identity', 'xchunked', 'chunked;q=1', '"chunked"', 'chunked,', ',chunked', '', 'x']
   for (const coding of [...odd, 'chunked chunked', 'chunke', 'chun\u212aed']) {

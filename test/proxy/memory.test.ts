@@ -97,7 +97,7 @@ describe('bytes through a tunnel', () => {
           expect(joined.closes).toBe(1)
         }
       }),
-      { numRuns: 25 },
+      { numRuns: 60 },
     )
   })
 
@@ -117,24 +117,46 @@ describe('bytes through a tunnel', () => {
     }
   })
 
-  it('that nobody takes for a while stay what they were', { timeout: 60_000 }, async () => {
-    const joined = await Promise.all(Array.from({ length: 12 }, () => join()))
-    // All origins send more than anybody's buffers hold, and the clients read nothing.
-    for (const [i, { origin }] of joined.entries()) new Writer(origin, i).send([9_000_000])
-    await until(() => joined.every(({ wires }) => wires[0].full))
-    // Meanwhile others use the memory.
-    const sizes = [1, 900_000, 65_536, 300_000]
-    const others = await Promise.all(
-      Array.from({ length: 12 }, (_, i) =>
-        carried({ up: { sizes, rests: [0] }, down: { sizes, rests: [0] } }, 100 + i),
-      ),
+  for (const left of [256, 3, 0]) {
+    const name = `that nobody takes for a while stay what they were, with ${left} large buffers`
+    it(name, { timeout: 60_000 }, async () => {
+      const held = Array.from({ length: 256 - left }, () => takeLarge()!)
+      const joined = await Promise.all(Array.from({ length: 12 }, () => join()))
+      // All origins send more than anybody's buffers hold, and the clients read nothing.
+      for (const [i, { origin }] of joined.entries()) new Writer(origin, i).send([9_000_000]).end()
+      await until(() => joined.every(({ wires }) => wires[0].full))
+      // Meanwhile others use the memory.
+      const sizes = [1, 900_000, 65_536, 300_000]
+      const both = { sizes, rests: [0] }
+      const others = await Promise.all(
+        Array.from({ length: 12 }, (_, i) => carried({ up: both, down: both }, 100 + i)),
+      )
+      await until(() => others.every(({ up, down }) => up.ended && down.ended))
+      for (const { up, down } of others) expect([up.fault, down.fault]).toEqual(['', ''])
+      const readers = joined.map(({ client }, i) => new Reader(client, i, [0]))
+      await until(() => readers.every(({ ended }) => ended))
+      for (const { fault, received } of readers) expect([fault, received]).toEqual(['', 9_000_000])
+      for (const lease of held) leave(lease)
+    })
+  }
+
+  it('are the same where nobody pauses, and all of it waits', { timeout: 60_000 }, async () => {
+    const bytes = 12_000_000
+    const all = await Promise.all(
+      Array.from({ length: 6 }, async () => [await wires.accept(), await wires.dial()] as const),
     )
-    await until(() => others.every(({ up, down }) => up.ended && down.ended))
-    for (const { up, down } of others) expect([up.fault, down.fault]).toEqual(['', ''])
-    const readers = joined.map(({ client }, i) => new Reader(client, i, [0]))
-    for (const { origin } of joined) origin.end()
+    for (const [i, [from, to]] of all.entries()) {
+      new Witness(from.wire).meanwhile = (part) => to.wire.write(part)
+      from.wire.resume()
+      new Writer(from.peer, i).send([bytes]).end()
+    }
+    await until(() => all.every(([from]) => from.wire.ended))
+    expect(largeBuffersInUse()).toBeGreaterThan(6)
+    for (const [, to] of all) to.wire.end()
+    const readers = all.map(([, to], i) => new Reader(to.peer, i, [0, 1]))
     await until(() => readers.every(({ ended }) => ended))
-    for (const { fault, received } of readers) expect([fault, received]).toEqual(['', 9_000_000])
+    for (const { fault, received } of readers) expect([fault, received]).toEqual(['', bytes])
+    expect(largeBuffersInUse()).toBeLessThanOrEqual(6)
   })
 
   it('stay what they were where tunnels are torn down beside them', {
@@ -213,6 +235,9 @@ describe('large buffers', () => {
     taken(one)
     expect(largeBuffersInUse()).toBe(1)
     expect(takeLarge()).toBe(one)
+    one.lent = 1
+    taken(one)
+    expect(largeBuffersInUse()).toBe(2)
     leave(other)
     leave(one)
     expect(largeBuffersInUse()).toBe(0)

@@ -98,6 +98,10 @@ describe('where the body ends', () => {
   check('another coding', ok('Transfer-Encoding: gzip'), null)
   check('identity', ok('Transfer-Encoding: identity'), null)
   check('chunks twice', ok(te, te), null)
+  check('chunks and a blank', ok(`${te} `), null)
+  check('chunks and a tab', ok(`${te}\t`), null)
+  check('a length and a tab', ok('Content-Length: 5\t'), null)
+  check('a length and a blank', ok('Content-Length: 5 '), { framing: length(5) })
   check('chunks in HTTP/1.0', ['HTTP/1.0 200 OK', te], null)
 
   check('two equal lengths become one', ok('Content-Length: 5', 'A: b', 'content-length: 5'), {

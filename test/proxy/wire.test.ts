@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { freeDropped } from '../../src/proxy/free.ts'
 import { largeBuffersInUse } from '../../src/proxy/memory.ts'
 import { NOBODY, type Wire } from '../../src/proxy/wire.ts'
 import { type Pair, until, Wires, Witness } from './wires.ts'
@@ -155,6 +156,21 @@ describe('a write that the kernel does not take at once', () => {
     expect(reading.bytes.indexOf('x', LARGE.length)).toBe(-1)
   })
 
+  both('is kept from the collector until it is taken', async ({ wire, peer }) => {
+    for (let i = 0; i < 8; i++) wire.write(Buffer.allocUnsafeSlow(4_000_000).fill(65 + i))
+    await freeDropped()
+    const others = Array.from({ length: 8 }, () => Buffer.alloc(4_000_000))
+    const reading = new Reading(peer)
+    await until(() => reading.length === 32_000_000)
+    const { bytes } = reading
+    for (let i = 0; i < 8; i++) {
+      expect(
+        bytes.subarray(i * 4_000_000, (i + 1) * 4_000_000).equals(others[i]!.fill(65 + i)),
+      ).toBe(true)
+    }
+    await until(() => !wire.full)
+  })
+
   both('is written before the end', async ({ wire, peer }, witness) => {
     wire.write(LARGE)
     wire.end()
@@ -226,7 +242,7 @@ describe('a write that the kernel does not take at once', () => {
     await until(() => reading.closed || reading.ended)
     expect(reading.length).toBeLessThan(LARGE.length)
     expect(witness.heard).toEqual(['close'])
-    expect([wire.full, wire.waitingBytes]).toEqual([false, 0])
+    expect([wire.full, wire.waitingBytes, wire.error]).toEqual([false, 0, 0])
   })
 
   both('is given up by a reset, which the other side sees', async ({ wire, peer }, witness) => {
