@@ -60,7 +60,8 @@ class Side implements WireOwner {
 
 /** Joins the two; nothing of either may be unread elsewhere. */
 export class Tunnel {
-  readonly #options: TunnelOptions
+  readonly #engine: Engine
+  readonly #onClose: () => void
   readonly #client: Side
   readonly #origin: Side
   readonly #flow: Flow
@@ -79,7 +80,8 @@ export class Tunnel {
 
   constructor(options: TunnelOptions) {
     const { client, origin, flow, engine } = options
-    this.#options = options
+    this.#engine = engine
+    this.#onClose = options.onClose
     this.#flow = flow
     this.#client = new Side(this, client, true)
     this.#origin = new Side(this, origin, false)
@@ -129,14 +131,13 @@ export class Tunnel {
       this.#pass(greeting.all(last), true)
       return
     }
-    const { engine } = this.#options
     this.#flow.verdict = greeting.verdict!
     this.#ending = 'refused'
     this.#origin.wire.destroy()
     if (greeting.isTls) this.#client.wire.write(TLS_ALERT)
     this.#client.wire.end()
     this.#cutAs = 'refused'
-    this.#cutAtMs = engine.monotonic() + LAST_BYTES_MS
+    this.#cutAtMs = this.#engine.monotonic() + LAST_BYTES_MS
   }
 
   /** `isClient` has taken all; the other may send again. */
@@ -185,14 +186,14 @@ export class Tunnel {
     const ending = isClient ? 'client-closed' : 'origin-closed'
     if (!gone.wire.ended && this.#ending === 'complete') this.#ending = ending
     if (!other.wire.destroyed && this.#ending !== 'refused') {
-      this.#cutAtMs = this.#options.engine.monotonic() + LAST_BYTES_MS
+      this.#cutAtMs = this.#engine.monotonic() + LAST_BYTES_MS
       this.#cutAs = ending
       if (gone.wire.ended) other.wire.resume()
       else other.wire.destroySoon()
     }
     if (!this.#client.closed || !this.#origin.closed) return
-    this.#flow.end(this.#ending, this.#options.engine.clock())
-    this.#options.onClose()
+    this.#flow.end(this.#ending, this.#engine.clock())
+    this.#onClose()
   }
 
   /** Call every second: ends what has been silent, or has lived, for too long. */
@@ -201,7 +202,7 @@ export class Tunnel {
       this.#active = false
       this.#lastActiveMs = nowMs
     }
-    const { tunnelIdleMs } = this.#options.engine.world.limits
+    const { tunnelIdleMs } = this.#engine.world.limits
     const silentMs = this.#isHalfOpen ? Math.min(tunnelIdleMs, HALF_OPEN_MS) : tunnelIdleMs
     if (this.#greeting?.isOverdue(nowMs)) this.#endGreeting()
     if (nowMs >= this.#cutAtMs) this.cut(this.#cutAs)
