@@ -66,8 +66,7 @@ export async function run(options: BenchOptions): Promise<BenchResult> {
     if (!small) pinSelf()
     const origin = await startProgram(LOAD_CORE, pathOf('bench/stand/origin.ts'), [])
     programs.push(origin)
-    const stand = await standFor(options, folder, origin)
-    programs.push(...stand.rivals.map(({ program }) => program))
+    const stand = await standFor(options, folder, programs)
     const found: Found[] = []
     for (const name of only) found.push(await ROWS[name]!(stand))
     return resultOf(found, options)
@@ -98,8 +97,16 @@ function notesOf({ small, domains = small ? DOMAINS_SHORT : DOMAINS }: BenchOpti
   ]
 }
 
-/** All that stands for the whole bench; Squid takes most of a minute with the long list. */
-async function standFor(options: BenchOptions, folder: string, origin: Program): Promise<Stand> {
+/**
+ * All that stands for the whole bench; Squid takes most of a minute with the long list. Whatever was
+ * started is in `programs`, the origin first, also where something else could not be.
+ */
+async function standFor(
+  options: BenchOptions,
+  folder: string,
+  programs: Program[],
+): Promise<Stand> {
+  const origin = programs[0]!
   const originPort = Number(origin.ready.split(' ')[1])
   const { small, domains = small ? DOMAINS_SHORT : DOMAINS } = options
   const shortJob = await writeJob(join(folder, 'short'), DOMAINS_SHORT)
@@ -112,9 +119,16 @@ async function standFor(options: BenchOptions, folder: string, origin: Program):
   }
   const names: RivalName[] = ['Sluss', 'http-proxy-3']
   if (hasSquid()) names.unshift('Squid')
-  const rivals = await Promise.all(names.map((name) => start(name, job)))
+  const started = await Promise.allSettled(names.map((name) => start(name, job)))
+  const rivals = started.flatMap((one) => (one.status === 'fulfilled' ? [one.value] : []))
+  programs.push(...rivals.map(({ program }) => program))
+  for (const one of started) if (one.status === 'rejected') throw one.reason
   const fresh: Stand['fresh'] = async (name, more) => {
-    if (!small) return await start(name, shortJob, more)
+    if (!small) {
+      const rival = await start(name, shortJob, more)
+      programs.push(rival.program)
+      return rival
+    }
     // A start takes longer than all else that a small run does.
     const standing = rivals.find((rival) => rival.name === name)!
     return { ...standing, program: { ...standing.program, stop: async () => {} } }

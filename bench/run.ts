@@ -1,9 +1,11 @@
 /**
- * Owns: `npm run bench [NAME] [-- --small]`: runs one bench or all, prints what they found, and
- * keeps it in bench/results/NAME.json and NAME.md, its plots as NAME-PLOT.svg. Small runs check the
- * benches, not the speed;
- * they are not kept.
+ * Owns: `npm run bench [NAME]`: runs one bench or all, prints what they found, and keeps it in
+ * bench/results/NAME.json and NAME.md, its plots as NAME-PLOT.svg.
  * Never: measures; each bench does, by measure.ts.
+ *
+ * After `--`: `--only a,b` (rows, where a bench has names for them), `--rounds`, `--seconds`,
+ * `--domains`, each where a bench knows it, and `--small`. What these give is printed and not kept:
+ * it is a part, or checks the bench and not the speed. `--minutes`: how long a soak lasts.
  */
 import { mkdirSync, readdirSync, writeFileSync } from 'node:fs'
 import { availableParallelism, cpus, loadavg } from 'node:os'

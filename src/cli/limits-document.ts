@@ -38,9 +38,14 @@ const LIMITS: Readonly<Record<keyof typeof limitShape, Met>> = {
     reason: 'head-timeout',
     follows: 'closed; of a head of which nothing has come, without an answer',
   },
-  idleTimeout: { of: 'a connection', reason: null, follows: CLOSED },
-  tunnelIdle: { of: 'a tunnel', reason: null, ending: 'timeout', follows: 'it is ended' },
-  tunnelLifetime: { of: 'a tunnel', reason: null, ending: 'lifetime', follows: 'it is ended' },
+  idleTimeout: { of: 'a connection', reason: 'client-idle', follows: CLOSED },
+  tunnelIdle: { of: 'a tunnel', reason: 'tunnel-idle', ending: 'timeout', follows: 'it is ended' },
+  tunnelLifetime: {
+    of: 'a tunnel',
+    reason: 'tunnel-lifetime',
+    ending: 'lifetime',
+    follows: 'it is ended',
+  },
   dialTimeout: { of: 'a request', reason: 'dial-timeout', ending: 'timeout', follows: '' },
   originTimeout: { of: 'a request', reason: 'origin-timeout', ending: 'timeout', follows: '' },
   connections: { of: 'a proxy thread', reason: 'connections-full', follows: 'closed' },
@@ -67,10 +72,15 @@ const LIMITS: Readonly<Record<keyof typeof limitShape, Met>> = {
   },
   slowestBytes: { of: 'a body or an answer', reason: 'client-too-slow', follows: 'closed' },
   slowestOver: { of: 'the same', reason: 'client-too-slow', follows: 'closed' },
-  poolPerOrigin: { of: 'an origin and proxy thread', reason: null, follows: CLOSED },
-  poolTotal: { of: 'a proxy thread', reason: null, follows: CLOSED },
-  poolIdle: { of: 'a connection to an origin', reason: null, follows: CLOSED },
-  drain: { of: 'a stop', reason: null, ending: 'shutdown', follows: 'what is open is ended' },
+  poolPerOrigin: { of: 'an origin and proxy thread', reason: 'pool-full', follows: CLOSED },
+  poolTotal: { of: 'a proxy thread', reason: 'pool-full', follows: CLOSED },
+  poolIdle: { of: 'a connection to an origin', reason: 'pool-idle', follows: CLOSED },
+  drain: {
+    of: 'a stop',
+    reason: 'drain-over',
+    ending: 'shutdown',
+    follows: 'what is open is ended',
+  },
 }
 
 /** Limits that stand elsewhere in the settings. */

@@ -14,8 +14,11 @@ interface ReasonText {
 }
 
 export interface ReasonEntry {
-  /** The verdict that carries it; `fail` for what goes wrong on the way to the origin after `allow`. */
-  readonly action: Action | 'fail'
+  /**
+   * The verdict that carries it; `fail` for what goes wrong on the way to the origin after `allow`; `close` for
+   * a connection that a limit ends where there is nothing to answer: it is only counted.
+   */
+  readonly action: Action | 'fail' | 'close'
   /** HTTP status of our answer; 0 where the request goes on. */
   readonly status: number
   /** Error type of RFC 9209 section 2.3, for Proxy-Status; empty where none fits. */
@@ -63,6 +66,14 @@ const entry = (
 const later = (retryAfterS: number, reason: ReasonEntry): ReasonEntry => ({
   ...reason,
   retryAfterS,
+})
+
+const closes = (sv: string, en: string): ReasonEntry => ({
+  action: 'close',
+  status: 0,
+  proxyError: '',
+  sv: { title: 'Stängd', body: sv },
+  en: { title: 'Closed', body: en },
 })
 
 export const REASONS = {
@@ -340,6 +351,31 @@ export const REASONS = {
     sv: ['Webbplatsen svarar för långsamt', 'Svaret kom inte i tid. Prova igen om en stund.'],
     en: ['The site answers too slowly', 'Its answer did not come in time. Try again in a while.'],
   }),
+  // Limits that end a connection without a word
+  'client-idle': closes(
+    'Ingen begäran kom på länge (limits.idleTimeout).',
+    'No request came for a long time (limits.idleTimeout).',
+  ),
+  'tunnel-idle': closes(
+    'Inget hördes från någon sida på länge (limits.tunnelIdle).',
+    'Neither side said anything for a long time (limits.tunnelIdle).',
+  ),
+  'tunnel-lifetime': closes(
+    'Tunneln hade varit öppen så länge som den får (limits.tunnelLifetime).',
+    'The tunnel had been open for as long as it may (limits.tunnelLifetime).',
+  ),
+  'pool-full': closes(
+    'Fler lediga anslutningar till webbplatser än som sparas (limits.poolPerOrigin, limits.poolTotal).',
+    'More idle connections to sites than are kept (limits.poolPerOrigin, limits.poolTotal).',
+  ),
+  'pool-idle': closes(
+    'En ledig anslutning till en webbplats behövdes inte i tid (limits.poolIdle).',
+    'An idle connection to a site was not needed in time (limits.poolIdle).',
+  ),
+  'drain-over': closes(
+    'Tjänsten stannade och väntade inte längre (limits.drain).',
+    'The service stopped and waited no longer (limits.drain).',
+  ),
 } as const satisfies Record<string, ReasonEntry>
 
 export type Reason = keyof typeof REASONS

@@ -149,8 +149,10 @@ export class Client implements WireOwner {
   }
 
   #headOverdue(): void {
-    if (this.#held.length === 0 || this.wire.full) this.wire.destroy()
-    else this.#fault({ fault: 'head-timeout', method: '', host: '', port: 0 })
+    if (this.#held.length === 0 || this.wire.full) {
+      this.#engine.count('client-idle')
+      this.wire.destroy()
+    } else this.#fault({ fault: 'head-timeout', method: '', host: '', port: 0 })
   }
 
   #readHead(): void {

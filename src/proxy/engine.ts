@@ -119,7 +119,7 @@ export class Engine {
     this.monotonic = options.monotonic
     this.tlsPages = options.tlsPages ?? null
     this.via = `sluss-${options.run}`
-    this.pool = new Pool(world.limits)
+    this.pool = new Pool(world.limits, (reason) => this.count(reason))
     this.recorder = new Recorder({ rules: world.log, now: clock, alarm })
     const { policy } = world
     this.meter = new Meter({ ledger: options.ledger, clock, policy })
@@ -343,6 +343,7 @@ export class Engine {
   /** Drain: ends every flow that is still open; one that is being dialled has nothing to cut yet. */
   cutAll(): void {
     for (const flow of [...this.#open]) {
+      this.count('drain-over')
       if (flow.cut === null) flow.end('shutdown', this.clock())
       else flow.cut('shutdown')
     }

@@ -100,14 +100,6 @@ export function spells(bytes: Buffer, from: number, to: number, word: string): b
   return true
 }
 
-/** True where `text` is a token (RFC 9110 section 5.6.2). */
-export function isToken(text: string): boolean {
-  for (let i = 0; i < text.length; i++) {
-    if (TOKEN[text.charCodeAt(i)] !== 1) return false
-  }
-  return text !== ''
-}
-
 /** The end of the token in `bytes` from `at`; a byte that no token has must come after it. */
 export function tokenEnd(bytes: Buffer, at: number): number {
   let end = at

@@ -7,7 +7,6 @@
 import { HOP_BY_HOP_KINDS } from './field-names.ts'
 import { type FieldsFault, scan } from './field-scan.ts'
 
-export { isToken } from './field-names.ts'
 export type { FieldsFault } from './field-scan.ts'
 
 /** Names and values in turn: name, value, name, value … as received, in order. */

@@ -2,6 +2,7 @@
  * Owns: idle connections to origins, bounded per origin and in all, and when they are too old to use.
  * Never: dials, or keeps a connection on which anything has been said since its last answer.
  */
+import type { Reason } from '../policy/index.ts'
 import { NOBODY, type Wire, type WireOwner } from './wire.ts'
 
 export interface PoolLimits {
@@ -41,13 +42,16 @@ class Idle implements WireOwner {
 
 export class Pool {
   #limits: PoolLimits
+  readonly #closed: (reason: Reason) => void
   readonly #idle = new Map<string, Idle[]>()
   #total = 0
   /** How often it was cleared: a connection of an earlier era is not to be given back. */
   era = 0
 
-  constructor(limits: PoolLimits) {
+  /** `closed` is told of each connection that a limit closes. */
+  constructor(limits: PoolLimits, closed: (reason: Reason) => void) {
     this.#limits = limits
+    this.#closed = closed
   }
 
   get size(): number {
@@ -80,6 +84,7 @@ export class Pool {
     const full =
       (list?.length ?? 0) >= this.#limits.poolPerOrigin || this.#total >= this.#limits.poolTotal
     if (full || !isFit(wire)) {
+      if (full) this.#closed('pool-full')
       wire.owner = NOBODY
       wire.destroy()
       return
@@ -96,7 +101,10 @@ export class Pool {
   sweep(nowMs: number): void {
     for (const list of [...this.#idle.values()]) {
       const fresh = list.findIndex(({ sinceMs }) => nowMs - sinceMs < this.#limits.poolIdleMs)
-      for (const idle of list.slice(0, fresh < 0 ? list.length : fresh)) this.drop(idle)
+      for (const idle of list.slice(0, fresh < 0 ? list.length : fresh)) {
+        this.#closed('pool-idle')
+        this.drop(idle)
+      }
     }
   }
 

@@ -155,6 +155,15 @@ export class TlsPage implements WireOwner {
     tls.on('error', ignore).once('close', () => stream.destroy())
     tls.on('data', (bytes: Buffer) => this.#inside(bytes))
     tls.on('drain', () => tls.resume())
+    // After the client's end what was asked is still answered; before the handshake nothing was.
+    let isShaken = false
+    tls.once('secure', () => {
+      isShaken = true
+    })
+    stream.once('end', () => {
+      if (isShaken) tls.end()
+      else stream.destroy()
+    })
     stream.onBytes(hello)
   }
 

@@ -2,7 +2,7 @@
  * Owns: two wires joined byte for byte: back pressure, half-close both ways, idleness, the count.
  * Never: looks at what passes but for its first bytes (greeting.ts), or ends without telling its flow why.
  */
-import type { Ending } from '../policy/index.ts'
+import type { Ending, Reason } from '../policy/index.ts'
 import type { Engine } from './engine.ts'
 import type { Flow } from './flow.ts'
 import { type Greeting, type GreetingState, TLS_ALERT } from './greeting.ts'
@@ -136,7 +136,6 @@ export class Tunnel {
     this.#origin.wire.destroy()
     if (greeting.isTls) this.#client.wire.write(TLS_ALERT)
     this.#client.wire.end()
-    this.#cutAs = 'refused'
     this.#cutAtMs = this.#engine.monotonic() + LAST_BYTES_MS
   }
 
@@ -206,7 +205,12 @@ export class Tunnel {
     const silentMs = this.#isHalfOpen ? Math.min(tunnelIdleMs, HALF_OPEN_MS) : tunnelIdleMs
     if (this.#greeting?.isOverdue(nowMs)) this.#endGreeting()
     if (nowMs >= this.#cutAtMs) this.cut(this.#cutAs)
-    else if (nowMs - this.#lastActiveMs >= silentMs) this.cut('timeout')
-    else if (nowMs >= this.#endMs) this.cut('lifetime')
+    else if (nowMs - this.#lastActiveMs >= silentMs) this.#over('tunnel-idle', 'timeout')
+    else if (nowMs >= this.#endMs) this.#over('tunnel-lifetime', 'lifetime')
+  }
+
+  #over(reason: Reason, ending: Ending): void {
+    this.#engine.count(reason)
+    this.cut(ending)
   }
 }

@@ -14,6 +14,7 @@ const STATUSES: Record<ReasonEntry['action'], readonly number[]> = {
   challenge: [407],
   refuse: [400, 403, 404, 408, 414, 417, 429, 431, 500, 503, 505, 508],
   fail: [502, 504],
+  close: [0],
 }
 
 /** RFC 9209 section 2.3: the registered error types, and the statuses that it recommends for ours. */
@@ -46,14 +47,14 @@ function check(reason: Reason) {
   const entry = reasonEntry(reason)
   it(`${reason}: status ${entry.status} fits ${entry.action}`, () => {
     expect(reason).toMatch(/^[a-z]+(?:-[a-z]+)*$/)
-    expect([...ACTIONS, 'fail']).toContain(entry.action)
+    expect([...ACTIONS, 'fail', 'close']).toContain(entry.action)
     expect(STATUSES[entry.action]).toContain(entry.status)
     if (entry.proxyError !== '') expect(PROXY_ERRORS[entry.proxyError]).toContain(entry.status)
     // What passes by itself, and nothing else.
     expect(entry.retryAfterS !== undefined).toBe(RETRIED.includes(reason))
     if (entry.retryAfterS !== undefined) expect([429, 503]).toContain(entry.status)
     // A request that goes on, or is asked for credentials, met no error of the proxy's.
-    const none = entry.action === 'allow' || entry.action === 'challenge'
+    const none = ['allow', 'challenge', 'close'].includes(entry.action)
     expect(entry.proxyError === '').toBe(none)
   })
   for (const language of ['sv', 'en'] as const) {
@@ -78,5 +79,5 @@ describe('every reason', () => {
 
 it('every verdict has a reason', () => {
   const actions = new Set(Object.values(REASONS).map(({ action }) => action))
-  expect([...actions].sort()).toEqual([...ACTIONS, 'fail'].sort())
+  expect([...actions].sort()).toEqual([...ACTIONS, 'fail', 'close'].sort())
 })

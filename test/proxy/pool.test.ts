@@ -12,10 +12,10 @@ import { until, Wires, Witness } from './wires.ts'
 const LIMITS = { poolPerOrigin: 2, poolTotal: 3, poolIdleMs: 1_000 }
 
 let wires: Wires
-let pool = new Pool(LIMITS)
+let pool = new Pool(LIMITS, () => {})
 
 beforeEach(async () => {
-  pool = new Pool(LIMITS)
+  pool = new Pool(LIMITS, () => {})
   wires = await Wires.open()
 })
 

@@ -2,11 +2,11 @@
  * Owns: what a wire promises its owner: order, ends, closing, errors, corks. Real connections on loopback.
  * Never: waits for a time to pass.
  */
-import type { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { freeDropped } from '../../src/proxy/free.ts'
 import { largeBuffersInUse } from '../../src/proxy/memory.ts'
 import { NOBODY, type Wire } from '../../src/proxy/wire.ts'
+import { Reading } from './reading.ts'
 import { type Pair, until, Wires, Witness } from './wires.ts'
 
 /** More than the buffers of the system take: some of it stays with us. */
@@ -17,35 +17,6 @@ beforeEach(async () => {
   wires = await Wires.open()
 })
 afterEach(() => wires.close())
-
-/** All that comes at the other end, and how it ended. */
-class Reading {
-  readonly parts: Buffer[] = []
-  ended = false
-  fault = ''
-  closed = false
-
-  constructor(peer: Socket) {
-    peer.on('data', (bytes: Buffer) => this.parts.push(bytes))
-    peer.once('end', () => {
-      this.ended = true
-    })
-    peer.once('error', (error: NodeJS.ErrnoException) => {
-      this.fault = error.code ?? ''
-    })
-    peer.once('close', () => {
-      this.closed = true
-    })
-  }
-
-  get bytes(): Buffer {
-    return Buffer.concat(this.parts)
-  }
-
-  get length(): number {
-    return this.parts.reduce((sum, { length }) => sum + length, 0)
-  }
-}
 
 /** Each promise, of a wire that was accepted and of one that was dialled. */
 function both(name: string, test: (pair: Pair, witness: Witness) => Promise<void>): void {
