@@ -1,15 +1,14 @@
 /**
  * Owns: the rows of the proxy's bench that are costs under load: CPU of a forwarded GET, of a
- * CONNECT, of a MB; and what comes of more clients, and of a second thread.
+ * CONNECT, of a MB; and what comes of more clients.
  * Never: starts or stops what is standing for all rows; proxy.bench.ts does.
  */
-import { availableParallelism } from 'node:os'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { type BenchOptions, type Comparison, compare, type Fact, median } from './measure.ts'
 import { atLeast, costBeside, figure, type Kept } from './promises.ts'
 import type { Job } from './stand/job.ts'
 import { type Load, openConnects, openGets, type Target } from './stand/load.ts'
-import { cpuUs, MEASURED_CORE, type Program, threadTicks } from './stand/processes.ts'
+import { type Cores, cpuUs, type Program } from './stand/processes.ts'
 import type { Rival, RivalName } from './stand/rivals.ts'
 import { openBulk } from './stand/tunnels.ts'
 
@@ -23,7 +22,7 @@ export interface Stand {
   /** The same job, with so short a list that a start takes no time. */
   readonly shortJob: Job
   /** Another start with `shortJob`; who asks stops it. */
-  fresh(name: RivalName, more?: { cores?: string; threads?: number }): Promise<Rival>
+  fresh(name: RivalName, more?: { cores?: Cores; threads?: number }): Promise<Rival>
 }
 
 export interface Found {
@@ -34,13 +33,12 @@ export interface Found {
 }
 
 export type Row = (stand: Stand) => Promise<Found>
-type Open = (target: Target) => Promise<Load>
+export type Open = (target: Target) => Promise<Load>
 
-const CLIENTS = 32
+export const CLIENTS = 32
 const BULK_CLIENTS = 4
 const NUMBERS = [1, 10, 100, 1_000]
 const NUMBERS_SMALL = [1, 10]
-const THREAD_CLIENTS = 256
 /** Rounds of the same thing differ by as much. */
 const FALL_TOLERATED = 0.05
 const SETTLE_MS = 100
@@ -98,7 +96,7 @@ export function compareFigures(
   return compare({ ...what, rounds, warmUpRounds: 0, contenders })
 }
 
-interface Cost {
+export interface Cost {
   readonly perSecond: number
   readonly cpuUs: number
   /** Of its core, what load and origin took: near 1 it was the load that gave the rate. */
@@ -111,7 +109,7 @@ interface Costing {
   readonly open: Open
 }
 
-async function cost({ stand, rival, open }: Costing): Promise<Cost> {
+export async function cost({ stand, rival, open }: Costing): Promise<Cost> {
   const { program, target } = rival
   const load = await open(target)
   const loadUs = () => {
@@ -222,82 +220,5 @@ function noFall(found: ReadonlyMap<string, readonly Cost[]>): Kept {
     ...{ theirs, ratio: median(ratios) },
     ...{ ratioMin: Math.min(...ratios), ratioMax: Math.max(...ratios) },
     ...{ must: atLeast(1 - FALL_TOLERATED), aim: null },
-  }
-}
-
-/** One thread on a core of its own, and two; where no two cores are free, what they would give. */
-export const moreThreads: Row = async (stand) => {
-  const { options } = stand
-  const free = availableParallelism() > 2
-  const two = `${MEASURED_CORE}-${MEASURED_CORE + 1}`
-  const one = await stand.fresh('Sluss')
-  const both = await stand.fresh('Sluss', { cores: two, threads: 2 })
-  try {
-    const open: Open = (target) => openGets(target, options.small ? CLIENTS : THREAD_CLIENTS)
-    const { rounds, warmUpRounds } = roundsOf(options)
-    const [ones, twos]: [Cost[], Cost[]] = [[], []]
-    const shares: number[] = []
-    for (let round = -warmUpRounds; round < rounds; round++) {
-      const single = await cost({ stand, rival: one, open })
-      const before = threadTicks(both.program)
-      const double = await cost({ stand, rival: both, open })
-      if (round < 0) continue
-      ones.push(single)
-      twos.push(double)
-      shares.push(shareOfBusier(before, threadTicks(both.program)))
-    }
-    const names = ['1 thread', `2 threads${free ? '' : ', one of them on the core of the load'}`]
-    const figures = (pick: (one: Cost) => number) => {
-      return new Map([ones, twos].map((all, i) => [names[i]!, all.map(pick)]))
-    }
-    const comparisons = [
-      await compareFigures(
-        { title: 'GETs a second, 1 → 2 threads', unit: 'GETs/s', better: 'higher' },
-        figures(({ perSecond }) => perSecond),
-      ),
-      await compareFigures(
-        { title: 'CPU of a GET, 1 → 2 threads', unit: 'µs of CPU', better: 'lower' },
-        figures(({ cpuUs }) => cpuUs),
-      ),
-    ]
-    const share = { name: 'of two threads, the busier has of their CPU', unit: '' }
-    return {
-      comparisons,
-      kept: options.small ? [] : [twice(ones, twos, shares, free)],
-      facts: [{ ...share, value: median(shares) }],
-      notes: [
-        free
-          ? 'Two threads: on two cores, load and origin on others.'
-          : 'Two threads: there are two cores here and the load needs one, so the rate of two says nothing of two free cores. Judged is CPU: a GET with one thread to a GET with two, times two, or times what the busier thread leaves room for.',
-      ],
-    }
-  } finally {
-    await Promise.all([one.program.stop(), both.program.stop()])
-  }
-}
-
-function shareOfBusier(
-  before: ReadonlyMap<number, number>,
-  after: ReadonlyMap<number, number>,
-): number {
-  const spent = [...after].map(([id, ticks]) => ticks - (before.get(id) ?? 0))
-  const [first = 0, second = 0] = spent.sort((a, b) => b - a)
-  return first + second === 0 ? 1 : first / (first + second)
-}
-
-function twice(ones: Cost[], twos: Cost[], shares: number[], free: boolean): Kept {
-  const ratios = ones.map((one, i) => {
-    const other = twos[i]!
-    if (free) return other.perSecond / one.perSecond
-    return (one.cpuUs / other.cpuUs) * Math.min(2, 1 / shares[i]!)
-  })
-  const pick = free ? (one: Cost) => one.perSecond : (one: Cost) => one.cpuUs
-  const unit = free ? '/s' : 'µs'
-  return {
-    what: free ? 'GETs/s, 1 → 2 threads' : 'GETs per CPU, 1 → 2 threads, times 2',
-    ours: `${figure(median(ones.map(pick)))} → ${figure(median(twos.map(pick)))} ${unit}`,
-    ...{ theirs: '', ratio: median(ratios) },
-    ...{ ratioMin: Math.min(...ratios), ratioMax: Math.max(...ratios) },
-    ...{ must: atLeast(1.7), aim: null },
   }
 }

@@ -17,12 +17,12 @@ import {
   type Found,
   forwardedGet,
   moreClients,
-  moreThreads,
   type Row,
   type Stand,
   throughTunnel,
 } from './proxy-rows.ts'
 import { addedLatency, idleTunnels } from './proxy-standing.ts'
+import { moreThreads } from './proxy-threads.ts'
 import { type Job, writeJob } from './stand/job.ts'
 import {
   LOAD_CORE,

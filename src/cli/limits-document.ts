@@ -169,7 +169,12 @@ const CONSTANTS: readonly Constant[] = [
     null,
     CLOSED,
   ),
-  constant('proxy/tls-page.ts PAGE_IDLE_MS', 'from such a page to the next request', null, CLOSED),
+  constant(
+    'proxy/tls-page.ts PAGE_IDLE_MS',
+    'from such a page to the next request',
+    'client-idle',
+    CLOSED,
+  ),
   constant(
     'proxy/tls-page.ts PAGE_LINGER_MS',
     'from the last such page to its client’s end',

@@ -302,16 +302,6 @@ export const REASONS = {
     sv: ['Inte TLS', 'På port 443 släpps bara TLS igenom, och det här var något annat.'],
     en: ['Not TLS', 'Port 443 is for TLS only, and this was something else.'],
   }),
-  'tls-pages-full': entry('block', 403, 'http_request_denied', {
-    sv: [
-      'Stoppad, utan sida',
-      'Fler stoppade sidor visas redan än vad som ryms. Webbläsaren visar en egen i stället.',
-    ],
-    en: [
-      'Refused, without a page',
-      'More refusal pages are shown already than there is room for. The browser shows its own.',
-    ],
-  }),
   internal: entry('refuse', 500, 'proxy_internal_error', {
     sv: ['Fel i proxyn', 'Något gick fel hos oss. Prova igen, eller kontakta IT-supporten.'],
     en: ['An error in the proxy', 'Something went wrong here. Try again, or ask IT support.'],
@@ -363,6 +353,10 @@ export const REASONS = {
   'tunnel-lifetime': closes(
     'Tunneln hade varit öppen så länge som den får (limits.tunnelLifetime).',
     'The tunnel had been open for as long as it may (limits.tunnelLifetime).',
+  ),
+  'tls-pages-full': closes(
+    'Fler sidor om stopp visas redan än vad som ryms: webbläsaren visar en egen.',
+    'More refusal pages are shown already than there is room for: the browser shows its own.',
   ),
   'pool-full': closes(
     'Fler lediga anslutningar till webbplatser än som sparas (limits.poolPerOrigin, limits.poolTotal).',

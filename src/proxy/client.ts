@@ -336,11 +336,10 @@ export class Client implements WireOwner {
       this.#refuse(refused)
       return
     }
-    const { wire, asker } = this
     const engine = this.#engine
     const onClose = () => this.#gone()
     const first = this.#handOver()
-    this.#tunnel = new TlsPage({ wire, first, context, refused, asker, flow, engine, onClose })
+    this.#tunnel = new TlsPage({ client: this, first, context, refused, flow, engine, onClose })
   }
 
   #refuse(refused: Refused): void {

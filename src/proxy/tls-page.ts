@@ -8,7 +8,8 @@
 import { type SecureContext, TLSSocket } from 'node:tls'
 import type { Ending, Host } from '../policy/index.ts'
 import { endingOf, type Refused, refusalOf } from './answer.ts'
-import type { Asker, Engine } from './engine.ts'
+import type { Client } from './client.ts'
+import type { Engine } from './engine.ts'
 import type { Flow } from './flow.ts'
 import { parseRequestHead } from './head.ts'
 import { statusOf } from './refuse.ts'
@@ -75,12 +76,11 @@ export function findContext(
 }
 
 export interface TlsPageOptions {
-  readonly wire: Wire
+  readonly client: Pick<Client, 'wire' | 'asker'>
   /** What came after the head of the CONNECT. */
   readonly first: Buffer
   readonly context: SecureContext
   readonly refused: Refused
-  readonly asker: Asker
   readonly flow: Flow
   readonly engine: Engine
   /** Once, when the connection is closed. */
@@ -93,6 +93,7 @@ export interface TlsPageOptions {
  */
 export class TlsPage implements WireOwner {
   readonly #options: TlsPageOptions
+  readonly #wire: Wire
   #stream: WireStream | null = null
   #tls: TLSSocket | null = null
   /** Of a head inside. */
@@ -103,7 +104,9 @@ export class TlsPage implements WireOwner {
   #deadlineMs: number
 
   constructor(options: TlsPageOptions) {
-    const { wire, first, engine, flow } = options
+    const { client, first, engine, flow } = options
+    const { wire } = client
+    this.#wire = wire
     this.#options = options
     this.#deadlineMs = engine.monotonic() + engine.world.limits.headTimeoutMs
     engine.counters.tlsPagesOpen++
@@ -125,7 +128,7 @@ export class TlsPage implements WireOwner {
   }
 
   onEnd(): void {
-    this.#options.wire.end()
+    this.#wire.end()
   }
 
   onDrain(): void {}
@@ -136,16 +139,15 @@ export class TlsPage implements WireOwner {
 
   /** Who speaks something else gets the same page as it would without us. */
   #answerPlain(): void {
-    const { wire } = this.#options
     const bytes = this.#refusal('GET', '', false)
-    wire.write(bytes)
+    this.#wire.write(bytes)
     this.#answered(bytes.length)
-    wire.end()
+    this.#wire.end()
   }
 
   #shake(hello: Buffer): void {
-    const { wire, context } = this.#options
-    const stream = new WireStream(wire)
+    const { context } = this.#options
+    const stream = new WireStream(this.#wire)
     stream.on('error', ignore).once('close', () => this.#gone())
     const options = { isServer: true, secureContext: context, ALPNProtocols: ['http/1.1'] }
     const tls = new TLSSocket(stream, options)
@@ -196,9 +198,9 @@ export class TlsPage implements WireOwner {
   }
 
   #refusal(method: string, acceptLanguage: string, keepAlive: boolean): Buffer {
-    const { engine, asker, refused } = this.#options
+    const { client, engine, refused } = this.#options
     const head = { ...refused.head, fields: [], method, acceptLanguage, keepAlive }
-    return refusalOf(engine, asker, { ...refused, head })
+    return refusalOf(engine, client.asker, { ...refused, head })
   }
 
   #answered(bytes: number, keepAlive = false): void {
@@ -216,7 +218,10 @@ export class TlsPage implements WireOwner {
 
   /** Call every second. */
   sweep(nowMs: number): void {
-    if (nowMs >= this.#deadlineMs) this.#cut('timeout')
+    if (nowMs < this.#deadlineMs) return
+    if (!this.#last)
+      this.#options.engine.count(this.#answers === 0 ? 'head-timeout' : 'client-idle')
+    this.#cut('timeout')
   }
 
   /** Drain: who has seen a page needs us no more. */
@@ -227,9 +232,9 @@ export class TlsPage implements WireOwner {
   }
 
   #cut(ending: Ending): void {
-    const { flow, engine, wire } = this.#options
+    const { flow, engine } = this.#options
     flow.end(ending, engine.clock())
-    if (this.#stream === null) wire.destroy()
+    if (this.#stream === null) this.#wire.destroy()
     else this.#stream.destroy()
   }
 

@@ -294,6 +294,7 @@ describe('a client that does not go through with it', () => {
     await raw.untilEnded()
     await allBack()
     expect(stand.records).toMatchObject([{ ...REFUSED, status: 200, ending: 'timeout' }])
+    expect(stand.engine.counters.reasons).toEqual({ 'category-blocked': 1, 'head-timeout': 1 })
   })
 
   it('and stops within the handshake is cut too', async () => {
@@ -315,6 +316,8 @@ describe('a client that does not go through with it', () => {
     stand.pass(10_000)
     await vi.waitUntil(() => silent.destroyed)
     await allBack()
+    const { reasons } = stand.engine.counters
+    expect([reasons['client-idle'], reasons['head-timeout']]).toEqual([1, 1])
   })
 
   it('but speaks plain HTTP gets the page in plain', async () => {
