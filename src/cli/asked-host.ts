@@ -3,13 +3,7 @@
  * Never: looks it up.
  */
 import { REJECTIONS } from '../lists/rejection.ts'
-import {
-  type Carriage,
-  type HostError,
-  type HostName,
-  PORTAL_HOST,
-  parseHost,
-} from '../policy/index.ts'
+import { type Carriage, type HostError, type HostName, parseHost } from '../policy/index.ts'
 import { quoteValue } from '../settings/problems.ts'
 import { fail } from './context.ts'
 
@@ -33,8 +27,7 @@ export function parseAsked(text: string): Asked {
   if (port < 1 || port > PORT_MAX) {
     return fail(`${quoteValue(text)} has no port that there is`, `expected 1 to ${PORT_MAX}`)
   }
-  const ours = carriage === 'http' && name.host === PORTAL_HOST && port === 80
-  return { name, port, carriage: ours ? 'portal' : carriage }
+  return { name, port, carriage }
 }
 
 function noHost(text: string, error: HostError): never {

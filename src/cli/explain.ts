@@ -8,6 +8,7 @@ import { type Location, locate } from '../lists/locate.ts'
 import { Lookup } from '../lists/lookup.ts'
 import {
   type Address,
+  type Carriage,
   contains,
   type Explanation,
   explain,
@@ -18,7 +19,11 @@ import {
   type HelloJudgement,
   type Host,
   type Identified,
+  isOwnListener,
+  type Listener,
   noLabels,
+  PORTAL_HOST,
+  PORTAL_PORT,
   type Policy,
   parseAddress,
   parseTime,
@@ -84,7 +89,8 @@ async function explainHost(text: string, options: ExplainOptions, command: Comma
   const buffer = image.built.image
   const labels = noLabels()
   new Lookup(buffer).match(asked.name.host, labels)
-  const { carriage, port } = asked
+  const { port } = asked
+  const carriage = carriageOf(asked, configuration)
   const noPortal = carriage === 'portal' && configuration.settings.listen.portal.length === 0
   const known = { nowMs: atMs, fault: noPortal ? 'portal-absent' : null, carriage, port } as const
   const person = { zone: asker.zone, identified: asker.identified }
@@ -95,7 +101,7 @@ async function explainHost(text: string, options: ExplainOptions, command: Comma
   const account = explain(policy, whole)
   const locations = locate(buffer, asked.name.host)
   const allowed = account.verdict.action === 'allow'
-  const closed = allowed ? closedWhy(asked, configuration, policy) : null
+  const closed = allowed && carriage !== 'portal' ? closedWhy(asked, configuration, policy) : null
   const { serverName } = options
   if (serverName !== undefined && asked.carriage !== 'connect') {
     fail('only a tunnel has a server name', 'ask about the host, or its https:// URL')
@@ -118,6 +124,21 @@ async function explainHost(text: string, options: ExplainOptions, command: Comma
   print(textOf(text, whole, account, locations, { asker, policy, dated, closed, hello }))
 }
 
+/** How what is `asked` is carried: what is asked of the gate itself goes to its portal. */
+function carriageOf({ name, port, carriage }: Asked, { settings }: Configuration): Carriage {
+  if (carriage !== 'http') return carriage
+  const { host, address } = name
+  const own = address !== null && isOwnListener(address, port, listenersOf(settings))
+  return own || (host === PORTAL_HOST && port === PORTAL_PORT) ? 'portal' : carriage
+}
+
+function listenersOf({ listen }: Configuration['settings']): Listener[] {
+  return [...listen.proxy, ...listen.portal].flatMap((endpoint) => {
+    const address = parseAddress(endpoint.address)
+    return address === null ? [] : [{ address, port: endpoint.port }]
+  })
+}
+
 /**
  * Why the address guard lets nobody there after the rules have allowed it, as far as that is known without
  * asking a resolver; else null.
@@ -130,10 +151,7 @@ function closedWhy(
   const { hosts } = settings.dns
   const fixed = Object.hasOwn(hosts, name.host) ? hosts[name.host]! : []
   const addresses = name.address === null ? fixed : [formatAddress(name.address)]
-  const listeners = [...settings.listen.proxy, ...settings.listen.portal].flatMap((endpoint) => {
-    const address = parseAddress(endpoint.address)
-    return address === null ? [] : [{ address, port: endpoint.port }]
-  })
+  const listeners = listenersOf(settings)
   const whys = addresses.map((text) => {
     const address = parseAddress(text)
     const why = address && forbiddenWhy(address, port, allowedAddresses, listeners)

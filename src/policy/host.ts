@@ -29,6 +29,8 @@ export interface HostName {
 
 /** The gate's own name, for its portal: `.internal` is nobody's (ICANN resolution 2024.07.29.06). */
 export const PORTAL_HOST = 'sluss.internal' as Host
+/** No other port of it is ours. */
+export const PORTAL_PORT = 80
 
 export const HOST_LENGTH_MAX = 253
 export const LABEL_LENGTH_MAX = 63

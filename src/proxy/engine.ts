@@ -27,20 +27,13 @@ import type {
   Verdict,
   Zone,
 } from '../policy/index.ts'
-import {
-  categoryNames,
-  decide,
-  noLabels,
-  parseAddress,
-  platformNames,
-  refuse,
-  zoneOf,
-} from '../policy/index.ts'
+import { decide, noLabels, parseAddress, refuse, zoneOf } from '../policy/index.ts'
 import { Deadlines } from './deadlines.ts'
 import { Dial, type DialMeans, type DialResult, type DialWorld } from './dial.ts'
 import { FailedLogins } from './failed-logins.ts'
 import { Flow } from './flow.ts'
 import type { HeadFault, RequestHead } from './head.ts'
+import { LabelNames } from './label-names.ts'
 import { Meter } from './meter.ts'
 import { Names } from './names.ts'
 import { OwnHost } from './own-host.ts'
@@ -102,6 +95,8 @@ export class Engine {
   readonly #dialMeans: DialMeans
   readonly #open = new Set<Flow>()
   #world: World
+  /** What labels are called. */
+  #names: LabelNames
   #lookup: Lookup
   #verifier: BasicVerifier | null = null
   #identifier: Identifier = createIdentifier({ verifier: null })
@@ -133,6 +128,7 @@ export class Engine {
     this.tally = new Tally(options.tally, options.thread)
     this.#failedLogins = new FailedLogins({ tally: this.tally, limits: world.limits })
     this.#world = world
+    this.#names = new LabelNames(world.policy)
     this.#lookup = new Lookup(world.image)
     this.#signIn(world.users)
     this.#listeners = listenersOf(world, [])
@@ -156,6 +152,7 @@ export class Engine {
   /** Swaps the world between two events; open connections go on. */
   replace(world: World): void {
     this.#world = world
+    this.#names = new LabelNames(world.policy)
     this.#lookup = new Lookup(world.image)
     this.meter.replace(world.policy, ({ host }) => this.#labelsOf(host))
     this.#signIn(world.users)
@@ -270,6 +267,7 @@ export class Engine {
   /** The flow of a decided request; it will have its record. */
   begin(head: RequestHead | HeadFault, asker: Asker, facts: Facts | null, verdict: Verdict): Flow {
     const identity = facts?.identified.known ? facts.identified.identity : null
+    const named = facts === null ? null : this.#names.of(facts.labels)
     const flow = new Flow(
       {
         number: ++this.#flowNumber,
@@ -282,11 +280,11 @@ export class Engine {
         host: head.host,
         port: head.port,
         path: 'fault' in head ? '' : this.#pathOf(head, verdict),
-        categories: facts === null ? '' : names(categoryNames, this.policy, facts.labels),
-        platforms: facts === null ? '' : names(platformNames, this.policy, facts.labels),
+        categories: named?.categories ?? '',
+        platforms: named?.platforms ?? '',
       },
       verdict,
-      (ended) => this.#ended(ended),
+      this.#ended,
     )
     this.counters.requests++
     this.counters.flowsOpen++
@@ -317,7 +315,7 @@ export class Engine {
     return query < 0 ? head.target : head.target.slice(0, query)
   }
 
-  #ended(flow: Flow): void {
+  readonly #ended = (flow: Flow): void => {
     this.counters.flowsOpen--
     this.#open.delete(flow)
     this.counters.bytesUp += flow.bytesUp
@@ -360,15 +358,6 @@ export class Engine {
 
 function dialWorldOf({ policy, limits }: World, listeners: readonly Listener[]): DialWorld {
   return { policy, listeners, dialTimeoutMs: limits.dialTimeoutMs }
-}
-
-function names(
-  of: (policy: Policy, labels: Labels) => string[],
-  policy: Policy,
-  labels: Labels,
-): string {
-  if ((labels.categories | labels.platforms) === 0) return ''
-  return of(policy, labels).join(',')
 }
 
 /** Where dialling would come back to us: a listener on any address is on each of the machine's. */

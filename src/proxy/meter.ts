@@ -73,8 +73,7 @@ export class Meter {
 
   /** What the ledger that `facts` would charge says of the day at their moment. */
   minutesOf(facts: Pick<Facts, 'labels' | 'zone' | 'identified' | 'nowMs'>): Minutes {
-    const category = quotaCategoryOf(this.#policy, facts.labels)
-    const key = category === null ? null : keyOf(category, facts.zone, facts.identified)
+    const key = this.#keyOf(facts)
     const slot = key === null ? -1 : this.#ledger.find(key)
     if (slot < 0) return NONE
     const day = this.#dayAt(facts.nowMs).number
@@ -84,9 +83,13 @@ export class Meter {
 
   /** The slot of the ledger that `facts` charge; negative where all ledgers are in use. */
   claim(facts: Facts): number {
-    const category = quotaCategoryOf(this.#policy, facts.labels)
-    const key = category === null ? null : keyOf(category, facts.zone, facts.identified)
+    const key = this.#keyOf(facts)
     return key === null ? -1 : this.#ledger.claim(key)
+  }
+
+  #keyOf({ labels, zone, identified }: Pick<Facts, 'labels' | 'zone' | 'identified'>) {
+    const category = quotaCategoryOf(this.#policy, labels)
+    return category === null ? null : keyOf(category, zone, identified)
   }
 
   /** Keeps an eye on a flow, if its host is in a quota category. `slot` is -1 where it charges nothing. */

@@ -10,6 +10,7 @@ import {
   isOwnListener,
   type Listener,
   PORTAL_HOST,
+  PORTAL_PORT,
   type Reason,
   VISITOR_FIELD,
 } from '../policy/index.ts'
@@ -18,8 +19,6 @@ import type { RequestHead } from './head.ts'
 import { type Place, placesOf } from './places.ts'
 import type { Endpoint, World } from './world.ts'
 
-/** Of PORTAL_HOST: no other port of it is ours. */
-const PORTAL_PORT = 80
 /** The pool's name for the portal: no origin's, which all have a port. */
 const PORTAL_ORIGIN = 'portal'
 const HOST_LINES = ` HTTP/1.1\r\nHost: ${PORTAL_HOST}\r\n`

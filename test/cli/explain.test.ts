@@ -28,6 +28,22 @@ describe('an address that the guard closes', () => {
   ])('%s is not', (...words) => expect(answer(...words)).toMatch(/^ALLOW/))
 })
 
+describe('the gate itself', () => {
+  it.each([
+    ['http://sluss.internal/', 'ALLOW: Allowed  portal, by portal'],
+    ['http://127.0.0.1:3128/', 'ALLOW: Allowed  portal, by portal'],
+    ['http://127.0.0.1:3129/', 'REFUSE: The port is not allowed  port-forbidden, by ports.http'],
+    ['http://sluss.internal:8080/', 'ALLOW: Allowed  default, by default'],
+    ['https://sluss.internal/', 'ALLOW: Allowed  default, by default'],
+  ])('%s', (host, expected) => expect(answer(host)).toBe(expected))
+
+  it('has no portal where none is set', () => {
+    expect(answer('http://sluss.internal/', '--set', 'listen.portal=[]')).toBe(
+      'REFUSE: There is no portal here  portal-absent, by request',
+    )
+  })
+})
+
 describe('a server name in the tunnel', () => {
   it.each([
     [

@@ -33,9 +33,9 @@ const USED = {
 const day = localDay(policy.calendar, NOW_MS)
 for (const [owner, minutes] of Object.entries(USED)) {
   const [zone = '', user = ''] = owner.split(' ')
-  const slot = ledger.claim(ledgerKey({ zone, user, category: 'social' }), day.number)
+  const slot = ledger.claim(ledgerKey({ zone, user, category: 'social' }))
   for (let minute = 0; minute < minutes; minute++) {
-    ledger.addBytes({ slot, day: day.number, minute, bytes: 1_000_000, thresholdBytes: 1 })
+    ledger.addBytes(slot, day.number, minute, 1_000_000, 1)
   }
 }
 

@@ -50,6 +50,14 @@ export function curl(town: Town, args: readonly string[], input = ''): Promise<O
   return runTrusting(town, 'curl', (cacert) => [...all, '--cacert', cacert], { input })
 }
 
+/** `openssl s_client` through the town's proxy; it says `input`, and reads until the other side ends. */
+export function openssl(town: Town, args: readonly string[], input: string): Promise<Output> {
+  const through = ['s_client', '-proxy', town.sluss.proxy, '-quiet', '-ign_eof']
+  return runTrusting(town, 'openssl', (cacert) => [...through, '-CAfile', cacert, ...args], {
+    input,
+  })
+}
+
 /** wget, in the same way; it writes to its standard output. */
 export function wget(town: Town, args: readonly string[]): Promise<Output> {
   const proxy = `http://${town.sluss.proxy}`
