@@ -101,10 +101,12 @@ describe('the connections of one address', () => {
     }
     expect((await honest()).status).toBe(200)
     await counted('connections-of-address', 5, before)
+    const open = async () => (await counters()).connectionsOpen
+    await until('both threads have said so', async () => (await open()) === LIMITS.address)
     const { stdout } = await town.sluss.run('status', '--json')
-    const { counters } = JSON.parse(stdout) as Status
-    expect(counters.reasons['connections-of-address']).toBe(before + 5)
-    expect(counters.connectionsOpen).toBe(LIMITS.address)
+    const shown = (JSON.parse(stdout) as Status).counters
+    expect(shown.reasons['connections-of-address']).toBe(before + 5)
+    expect(shown.connectionsOpen).toBe(LIMITS.address)
     // Those that it has still work, and one that is given back can be had again.
     wires[3]!.send(get())
     expect((await wires[3]!.reply()).status).toBe(200)
@@ -166,7 +168,8 @@ describe('tunnels', () => {
     expect(await open()).toBe('503 tunnels-full; rule="limits.tunnels"')
     expect((await honest()).status).toBe(200)
     await counted('tunnels-full', 2, before)
-    expect((await counters()).tunnelsOpen).toBe(LIMITS.tunnels)
+    const opened = async () => (await counters()).tunnelsOpen
+    await until('both threads have said so', async () => (await opened()) === LIMITS.tunnels)
     sockets[0]!.destroy()
     await until('one is free', async () => (await open()) === '200')
     await until('their lines', () => town.sluss.ended("reason = 'tunnels-full'").length >= 2)

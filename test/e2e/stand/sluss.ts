@@ -213,6 +213,8 @@ export function runCommand(
     })
     child.once('error', reject)
     child.once('close', (code) => resolve({ code, stdout, stderr }))
+    // One that has ended already reads nothing.
+    child.stdin.on('error', () => {})
     child.stdin.end(input)
   })
 }
