@@ -115,7 +115,12 @@ describe('curl', () => {
       expect([setting, code]).toEqual([setting, 35])
       expect(stderr).toMatch(DENIED)
       expect(await theLine()).toMatchObject({
-        ...{ host: 'news.test', verdict: 'block', reason: 'category-blocked', rule: 'category:porn' },
+        ...{
+          host: 'news.test',
+          verdict: 'block',
+          reason: 'category-blocked',
+          rule: 'category:porn',
+        },
         ...{ decision: 'KS 2026/17', hello: 'mismatch', server_name: 'www.bad.test' },
         ...{ ending: 'refused', bytes_up: 0 },
       })
