@@ -74,8 +74,14 @@ export const throughTunnel: Row = async (stand) => {
   }
 }
 
+/** Our code is compiled while it runs, by threads that are counted: for some ten seconds of load. */
+const WARM_UP_ROUNDS = 4
+
 /** Rounds, and before them how many that do not count. */
-export function roundsOf({ small, rounds = small ? 1 : 5 }: BenchOptions, warmUpRounds = 1) {
+export function roundsOf(
+  { small, rounds = small ? 1 : 5 }: BenchOptions,
+  warmUpRounds = WARM_UP_ROUNDS,
+) {
   return { rounds, warmUpRounds: small ? 0 : warmUpRounds }
 }
 
@@ -174,7 +180,7 @@ async function costs(stand: Stand, what: string, open: Open) {
 export const moreClients: Row = async (stand) => {
   const { options, rivals } = stand
   const numbers = options.small ? NUMBERS_SMALL : NUMBERS
-  const { rounds, warmUpRounds } = roundsOf(options)
+  const { rounds, warmUpRounds } = roundsOf(options, 1)
   const found = new Map<string, Cost[]>()
   for (let round = -warmUpRounds; round < rounds; round++) {
     for (const clients of numbers) {

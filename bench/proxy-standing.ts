@@ -87,7 +87,7 @@ export const addedLatency: Row = async (stand) => {
     ...judged.map(({ name, target }): [RivalName, Target] => [name, target]),
   ]
   const found = new Map(targets.map(([name]) => [name, [] as number[][]]))
-  const { rounds, warmUpRounds } = roundsOf(options)
+  const { rounds, warmUpRounds } = roundsOf(options, 1)
   for (let round = -warmUpRounds; round < rounds; round++) {
     for (const [name, target] of targets) {
       const quantiles = await latencies(target, perSecond, stand)

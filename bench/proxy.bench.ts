@@ -90,7 +90,7 @@ function notesOf({ small, domains = small ? DOMAINS_SHORT : DOMAINS }: BenchOpti
   return [
     `Each proxy on core ${MEASURED_CORE}, ours with one proxy thread; load and origin on core ${LOAD_CORE}. CPU is of the whole process by /proc, all threads, and of what it has started: our writer and main thread, Squid's helpers and log daemon.`,
     `Sluss and Squid refuse the same ${domains.toLocaleString('en')} generated domains, know 16 users by Basic (remembered once verified), meter the 16 sites that are asked for, and log every request; each is asked for proof before it is measured. http-proxy-3 does nothing of that.`,
-    'Every answer must be 200 with the length it should have. Requests have the fields that curl sends.',
+    'Every answer must be 200 with the length it should have. Requests have the fields that curl sends. Before the rounds that count go four that do not, of each proxy: a service runs for days, and what is measured is not its first seconds.',
     ...(hasSquid()
       ? []
       : ['Squid is not installed here, and not compared: Debian has it as squid-openssl.']),
