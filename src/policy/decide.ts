@@ -198,6 +198,14 @@ export function decide(policy: Policy, facts: Facts): Verdict {
   throw new Error('the last rule always speaks')
 }
 
+/**
+ * What the minutes alone say of `facts`: of an open tunnel whose site has been blocked since, or whose port
+ * has been closed, a reload ends nothing, but its minutes go on being counted.
+ */
+export function decideMinutes(policy: Policy, facts: Facts): Verdict {
+  return quota.speak(policy, facts) ?? otherwise.speak(policy, facts)!
+}
+
 /** The verdict on an address after DNS: the second decision, made by dial. */
 export function refuse(reason: Reason, rule: string): Verdict {
   return { action: 'refuse', reason, rule, decision: null, metered: null }

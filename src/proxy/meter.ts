@@ -12,9 +12,17 @@ import type {
   LocalDay,
   Policy,
   QuotaCategory,
+  Verdict,
   Zone,
 } from '../policy/index.ts'
-import { decide, ledgerKey, localDay, minuteOf, quotaCategoryOf } from '../policy/index.ts'
+import {
+  decide,
+  decideMinutes,
+  ledgerKey,
+  localDay,
+  minuteOf,
+  quotaCategoryOf,
+} from '../policy/index.ts'
 import type { Flow } from './flow.ts'
 
 const MINUTE_MS = 60_000
@@ -126,17 +134,23 @@ export class Meter {
     for (const flow of this.#flows) {
       const then = flow.quotaFacts!
       const facts = { ...then, nowMs, ...this.minutesOf({ ...then, nowMs }) }
-      const verdict = decide(this.#policy, facts)
+      const verdict = this.#decideAgain(facts)
       if (verdict.action === 'spent') {
         if (flow.spentAtMs === 0) flow.spentAtMs = nowMs
         if (nowMs - flow.spentAtMs >= this.#policy.quota.graceMs) over.push(flow)
         continue
       }
       flow.spentAtMs = 0
-      // What a new policy would refuse goes on as it was let in, and is charged as it was.
-      if (verdict.action === 'allow') this.#remeter(flow, facts, verdict.metered !== null)
+      this.#remeter(flow, facts, verdict.metered !== null)
     }
     return over
+  }
+
+  /** What a new policy would refuse goes on as it was let in; its minutes are counted all the same. */
+  #decideAgain(facts: Facts): Verdict {
+    const verdict = decide(this.#policy, facts)
+    const stands = verdict.action === 'allow' || verdict.action === 'spent'
+    return stands ? verdict : decideMinutes(this.#policy, facts)
   }
 
   /** An exemption has begun or ended: from now on the flow charges, or no longer does. */

@@ -157,6 +157,26 @@ describe('the meter', () => {
     expect(stand.meter.overdrawn()).toEqual([])
   })
 
+  it('counts on where a new policy would refuse the site, and gives it up when the minutes are spent', () => {
+    const stand = new Stand()
+    const flow = stand.flow()
+    const policy = policyWith()
+    const porn = { name: 'porn', bit: 1, decision: null, action: 'block' } as const
+    const blocking = { ...policy, categories: [porn, ...policy.categories] }
+    stand.meter.replace(blocking, () => ({ ...labels, categories: 2 }))
+    for (let minute = 0; minute < 3; minute++) {
+      flow.movedUp(1_000)
+      stand.meter.tick()
+      expect(stand.meter.overdrawn()).toEqual([])
+      stand.nowMs += MINUTE_MS
+    }
+    expect(stand.minutes()).toEqual([720, 721, 722])
+    expect(stand.meter.overdrawn()).toEqual([flow])
+    // A port that has been closed meanwhile is no other case.
+    stand.meter.replace({ ...policy, ports: { connect: [], http: [] } }, () => labels)
+    expect(stand.meter.overdrawn()).toEqual([flow])
+  })
+
   it('stops and starts charging as an exemption begins and ends', () => {
     const stand = new Stand()
     const flow = stand.flow()
