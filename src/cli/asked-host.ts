@@ -15,19 +15,29 @@ export interface Asked {
 
 const PORT_MAX = 65_535
 
-/** A URL, `host:port`, or a host: HTTPS unless it says `http:`. Ends with 2 where it is none. */
+/**
+ * A URL, `host:port`, or a host: HTTPS unless it says otherwise. Browsers open a tunnel for `ws:` as well, to
+ * port 80 (RFC 6455 sections 3 and 4.1). Ends with 2 where it is none.
+ */
 export function parseAsked(text: string): Asked {
   const match =
-    /^(?:([a-z]+):\/\/)?(?:[^@/]*@)?(\[[^\]]*\]|[^/:]*|[^/]*)(?::(\d+))?(?:\/.*)?$/i.exec(text)
+    /^(?:([a-z]+):\/\/)?(?:[^@/?#]*@)?(\[[^\]]*\]|[^/?#:]*|[^/?#]*)(?::(\d+))?(?:[/?#].*)?$/i.exec(
+      text,
+    )
   if (match === null) return noHost(text, 'host-character')
   const name = parseHost(match[2]!)
   if (typeof name === 'string') return noHost(text, name)
-  const carriage = match[1]?.toLowerCase() === 'http' ? 'http' : 'connect'
-  const port = match[3] === undefined ? (carriage === 'http' ? 80 : 443) : Number(match[3])
+  const scheme = match[1]?.toLowerCase()
+  const carriage = scheme === 'http' ? 'http' : 'connect'
+  const port = match[3] === undefined ? portOf(scheme) : Number(match[3])
   if (port < 1 || port > PORT_MAX) {
     return fail(`${quoteValue(text)} has no port that there is`, `expected 1 to ${PORT_MAX}`)
   }
   return { name, port, carriage }
+}
+
+function portOf(scheme: string | undefined): number {
+  return scheme === 'http' || scheme === 'ws' ? 80 : 443
 }
 
 function noHost(text: string, error: HostError): never {

@@ -6,9 +6,9 @@ import {
   type Facts,
   type HelloJudgement,
   type Host,
+  hostOfServerName,
   judgeHello,
   type Policy,
-  parseHost,
   reasonEntry,
   type Verdict,
 } from '../policy/index.ts'
@@ -27,8 +27,8 @@ export interface AskedHello {
 /** The judgement on a hello with that name. */
 export async function judgeAsked(asked: AskedHello): Promise<HelloJudgement> {
   const { policy, facts, verdict, serverName, gather } = asked
-  const name = parseHost(serverName)
-  const named = typeof name === 'string' ? facts : await gather(name.host)
+  const name = hostOfServerName(serverName)
+  const named = name === null ? facts : await gather(name.host)
   const hello = { kind: 'tls', serverName: serverName || null, encrypted: false } as const
   return judgeHello(policy, { facts, verdict }, hello, () => named)
 }
@@ -47,7 +47,7 @@ export function helloRows({ outcome, serverName, reason, verdict, metered }: Hel
   ]
 }
 
-/** The head of the answer where the server name ends the tunnel. */
+/** The head of the answer where the verdict is that of the server name: it ends the tunnel, or it is metered. */
 export function helloHead({ action, reason, rule }: Verdict): string[] {
   const { title } = reasonEntry(reason).en
   return [`${action.toUpperCase()}: ${title}`, `${reason}, by ${rule}, for the server name`]

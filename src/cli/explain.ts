@@ -13,14 +13,11 @@ import {
   type Explanation,
   explain,
   type Facts,
-  forbiddenWhy,
   formatAddress,
   formatTime,
   type HelloJudgement,
   type Host,
   type Identified,
-  isOwnListener,
-  type Listener,
   noLabels,
   PORTAL_HOST,
   PORTAL_PORT,
@@ -34,7 +31,7 @@ import {
   zoneOf,
 } from '../policy/index.ts'
 import type { Configuration } from '../service/configuration.ts'
-import { quoteValue } from '../settings/problems.ts'
+import { printable, quoteValue } from '../settings/problems.ts'
 import { type Asked, parseAsked } from './asked-host.ts'
 import {
   endWithProblems,
@@ -46,6 +43,7 @@ import {
   table,
 } from './context.ts'
 import { callService } from './control.ts'
+import { type Closed, closedOf, isOwn } from './explain-dial.ts'
 import { helloHead, helloJson, helloRows, judgeAsked } from './explain-hello.ts'
 import { imageInForce, placeText } from './lists-text.ts'
 
@@ -101,7 +99,10 @@ async function explainHost(text: string, options: ExplainOptions, command: Comma
   const account = explain(policy, whole)
   const locations = locate(buffer, asked.name.host)
   const allowed = account.verdict.action === 'allow'
-  const closed = allowed && carriage !== 'portal' ? closedWhy(asked, configuration, policy) : null
+  const closed =
+    allowed && carriage !== 'portal'
+      ? closedOf(asked, { settings: configuration.settings, policy, alarm: note })
+      : null
   const { serverName } = options
   if (serverName !== undefined && asked.carriage !== 'connect') {
     fail('only a tunnel has a server name', 'ask about the host, or its https:// URL')
@@ -118,7 +119,7 @@ async function explainHost(text: string, options: ExplainOptions, command: Comma
   }
   if (globalOptions(command).json) {
     const answer = jsonOf(text, whole, account, locations, asker)
-    printJson({ ...answer, closed, hello: hello && helloJson(hello) })
+    printJson({ ...answer, closed: closed?.why ?? null, hello: hello && helloJson(hello) })
     return
   }
   print(textOf(text, whole, account, locations, { asker, policy, dated, closed, hello }))
@@ -127,37 +128,8 @@ async function explainHost(text: string, options: ExplainOptions, command: Comma
 /** How what is `asked` is carried: what is asked of the gate itself goes to its portal. */
 function carriageOf({ name, port, carriage }: Asked, { settings }: Configuration): Carriage {
   if (carriage !== 'http') return carriage
-  const { host, address } = name
-  const own = address !== null && isOwnListener(address, port, listenersOf(settings))
-  return own || (host === PORTAL_HOST && port === PORTAL_PORT) ? 'portal' : carriage
-}
-
-function listenersOf({ listen }: Configuration['settings']): Listener[] {
-  return [...listen.proxy, ...listen.portal].flatMap((endpoint) => {
-    const address = parseAddress(endpoint.address)
-    return address === null ? [] : [{ address, port: endpoint.port }]
-  })
-}
-
-/**
- * Why the address guard lets nobody there after the rules have allowed it, as far as that is known without
- * asking a resolver; else null.
- */
-function closedWhy(
-  { name, port }: Asked,
-  { settings }: Configuration,
-  { allowedAddresses }: Policy,
-): string | null {
-  const { hosts } = settings.dns
-  const fixed = Object.hasOwn(hosts, name.host) ? hosts[name.host]! : []
-  const addresses = name.address === null ? fixed : [formatAddress(name.address)]
-  const listeners = listenersOf(settings)
-  const whys = addresses.map((text) => {
-    const address = parseAddress(text)
-    const why = address && forbiddenWhy(address, port, allowedAddresses, listeners)
-    return why === null ? null : `${text} is refused (${why}); addresses.allow does not name it`
-  })
-  return whys.includes(null) ? null : (whys[0] ?? null)
+  const own = isOwn({ name, port, carriage }, settings)
+  return own || (name.host === PORTAL_HOST && port === PORTAL_PORT) ? 'portal' : carriage
 }
 
 const NO_MINUTES = { minutesUsed: 0, minutesGiven: 0 }
@@ -266,15 +238,12 @@ function jsonOf(
   }
 }
 
-/** What the guard's refusal is called. */
-const CLOSED = 'address-forbidden'
-
 interface Surroundings {
   readonly asker: Asker
   readonly policy: Policy
   readonly dated: boolean
-  /** Why the address guard refuses what the rules allow, or null. */
-  readonly closed: string | null
+  /** Why nobody gets to what the rules allow, or null. */
+  readonly closed: Closed | null
   /** On the server name that was asked about, or null. */
   readonly hello: HelloJudgement | null
 }
@@ -290,13 +259,16 @@ function textOf(
   const entry = reasonEntry(verdict.reason)
   const who = identified.known ? identified.identity : null
   const lists = distinct(locations).map(placeText)
-  const category = quotaCategoryOf(policy, facts.labels)
-  const ended = hello?.verdict ?? null
+  const counted = hello?.metered?.facts ?? facts
+  const category = quotaCategoryOf(policy, counted.labels)
+  // The record says this in place of the verdict on the CONNECT.
+  const named = hello?.verdict ?? hello?.metered?.verdict ?? null
+  const { status } = closed === null ? entry : reasonEntry(closed.reason)
   const head = [
-    ended !== null
-      ? helloHead(ended)
+    named !== null
+      ? helloHead(named)
       : closed !== null
-        ? [`REFUSE: ${reasonEntry(CLOSED).en.title}`, `${CLOSED}, though the rules allow it`]
+        ? closedHead(closed)
         : [
             `${verdict.action.toUpperCase()}: ${entry.en.title}`,
             `${verdict.reason}, by ${verdict.rule}`,
@@ -313,13 +285,12 @@ function textOf(
     ...lists.slice(1).map((line) => ['', line]),
   ]
   if (category !== null) {
-    const { minutesUsed, minutesGiven } = facts
+    const { minutesUsed, minutesGiven } = counted
     const used = dated ? 'not counted at another time' : `${minutesUsed} used`
     about.push(['minutes', `${used}, of ${category.minutes + minutesGiven} a day`])
   }
-  if (closed !== null) about.push(['dial', closed])
+  if (closed !== null) about.push(['dial', closed.why])
   if (hello !== null) about.push(...helloRows(hello))
-  const { status } = closed === null ? entry : reasonEntry(CLOSED)
   if (status !== 0) about.push(['the client sees', `status ${status}`])
   const says = rules.map((rule) => [
     rule.wins ? '→' : ' ',
@@ -329,6 +300,16 @@ function textOf(
       : `${rule.verdict.action}: ${rule.verdict.reason}, ${rule.verdict.rule}${decisionOf(rule.verdict.decision)}`,
   ])
   return [table(head), '', table(about), '', table(says)].join('\n')
+}
+
+function closedHead({ reason }: Closed): string[] {
+  const { action, en } = reasonEntry(reason)
+  return [`${action.toUpperCase()}: ${en.title}`, `${reason}, though the rules allow it`]
+}
+
+/** Of a file of the system that cannot be read: the answer is given without it. */
+function note(what: string, hint: string): void {
+  process.stderr.write(`${printable(`warning: ${what}; ${hint}`)}\n`)
 }
 
 /** A background host stands in two lists of its platform by one line: the one that says so is enough. */

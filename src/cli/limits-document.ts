@@ -63,7 +63,7 @@ const LIMITS: Readonly<Record<keyof typeof limitShape, Met>> = {
   failedLogins: {
     of: 'an IPv4 address or IPv6 /64, all threads',
     reason: 'logins-of-address',
-    follows: 'nothing is hashed; credentials that were right before go on working',
+    follows: 'nothing is hashed; for whom it does not hold, see below',
   },
   failedLoginsWithin: {
     of: 'the same',
@@ -118,7 +118,7 @@ const constant = (place: string, what: string, reason: Reason | null, follows = 
 }
 
 const CONSTANTS: readonly Constant[] = [
-  constant('proxy/client.ts BLANK_BYTES_MAX', 'empty lines before a request line', 'request-line'),
+  constant('proxy/incoming.ts BLANK_BYTES_MAX', 'empty lines before a request line', 'request-line'),
   constant('proxy/request-line.ts METHOD_LENGTH_MAX', 'a method', 'request-line'),
   constant('policy/host.ts HOST_TEXT_LENGTH_MAX', 'a host as it is written', 'host-malformed'),
   constant('policy/host.ts HOST_LENGTH_MAX', 'a host in normal form', 'host-malformed'),
@@ -137,7 +137,7 @@ const CONSTANTS: readonly Constant[] = [
     'proxy/hello.ts HELLO_BYTES_MAX',
     'the first bytes of a tunnel that are read for a server name',
     null,
-    'the hello is `incomplete`, and judged as `tunnels` says',
+    'the hello is `incomplete`, and the tunnel is ended',
   ),
   constant(
     'proxy/tunnel.ts HALF_OPEN_MS',
@@ -203,13 +203,19 @@ const CONSTANTS: readonly Constant[] = [
     'identity/verifier.ts QUEUE_MAX',
     'passwords that wait to be hashed, in a thread',
     'credentials-unavailable',
-    'the address that has most waiting loses its last',
+    'the address that has most waiting among the most suspect loses its last',
   ),
   constant(
     'identity/verifier.ts QUEUE_PER_SOURCE_MAX',
     'of one address',
     'credentials-unavailable',
-    'addresses have their turn one after the other',
+    'the least suspect go first; of equals addresses have their turn one after the other',
+  ),
+  constant(
+    'identity/verifier.ts QUEUE_WAIT_MS',
+    'from a sign-in to its turn to be hashed',
+    'credentials-unavailable',
+    'not counted as a failed login; the browser keeps its password',
   ),
   constant(
     'identity/verifier.ts CONCURRENT_MAX',
@@ -227,7 +233,19 @@ const CONSTANTS: readonly Constant[] = [
     'identity/verifier.ts FAILED_MAX',
     'credentials remembered as wrong, in a thread',
     null,
-    'the one used longest ago is hashed again',
+    'of another the next row knows; see below',
+  ),
+  constant(
+    'proxy/tally-memory.ts SIGNED_IN_MAX',
+    'credentials known to be right, over all threads',
+    null,
+    'one in a full row takes the place of another, which a barred address may then not try',
+  ),
+  constant(
+    'proxy/tally-memory.ts WRONG_MAX',
+    'credentials known to be wrong, over all threads',
+    null,
+    'one in a full row takes the place of another, which is counted again',
   ),
 ]
 
@@ -242,7 +260,28 @@ a MiB for each thread, whatever comes. A count is never too low, so no limit is 
 columns: of 20,000 addresses that hold a connection each, some at a limit of 2,000 among them, three in four are counted exactly and the
 rest as one to four too many. With limits below ten and thousands of addresses, count on that. Tunnels are counted exactly. What a thread
 held that has died is free again at once. Failed logins are kept the same way, as the moment when they will be forgotten; they outlive
-the thread, not a restart.`
+the thread, not a restart.
+
+## Failed logins
+
+One unchanged wrong password is one failure, on whichever thread and however often it comes, until the restart or until that user's hash in
+the users file is another. So programs with an old password do not bar an address, whatever is saved or reloaded. (Of another address the
+same is known to be wrong as well, and is not counted there.)
+
+Where an address has its \`failedLogins\`, these may still sign in from it:
+
+- who has done so since the start with the same password, from anywhere and on any thread. Such credentials are kept as marks in rows of
+  eight: of 20,000 none is lost, of 100,000 about one in eighteen. A new password, or a restart, forgets them.
+- a name that has not failed from that address within \`failedLoginsWithin\`: one try. The wrong ones among these tries fill a second
+  allowance of the address, as large as the first and given back at the same rate; where that is used up as well, new names are barred too.
+
+So a newcomer at a terminal server gets in while others there have used up the first allowance, if the password is right at once. Whoever
+guesses the passwords of one name has \`failedLogins\`. Whoever goes through many names has twice that, and bars newcomers at that address
+for as long as it goes on: from the same address nobody can tell the two apart. Threads that hash at the same moment may each let one more
+through.
+
+Those who wait to be hashed go in this order: who was right before; where neither the address nor the name (wherever it was tried) has failed
+lately; where one has; where both have. Every fourth turn goes to the last of these, so that none waits for nothing.`
 
 const CONSTANT_INTRODUCTION = `## That are not settings
 

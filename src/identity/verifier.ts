@@ -9,11 +9,11 @@ import type { Address } from '../policy/address.ts'
 import type { Identified } from '../policy/decide.ts'
 import type { UserName } from '../policy/user.ts'
 import type { Credentials } from './basic.ts'
-import { CREDENTIALS_LENGTH_MAX, parseBasic } from './basic.ts'
+import { basicToken, CREDENTIALS_LENGTH_MAX, parseBasic } from './basic.ts'
 import { type LoginGuard, openGuard } from './login-guard.ts'
 import type { Derive, ScryptHash } from './scrypt.ts'
 import { COST, decoyScrypt, deriveScrypt, matchesScrypt, parseScrypt } from './scrypt.ts'
-import { Turns } from './turns.ts'
+import { type After, Turns } from './turns.ts'
 import type { Users } from './users-file.ts'
 
 /** Credentials remembered as right, per thread: more than the people of a large municipality at work. */
@@ -21,15 +21,17 @@ export const VERIFIED_MAX = 20_000
 /** Forgotten when not used for this long. A changed or removed user is forgotten at once, by `replaceUsers`. */
 export const VERIFIED_IDLE_MS = 10 * 60_000
 /**
- * Credentials remembered as wrong, and how long: a program with an old password repeats it all day, and is
- * one failed login each time that it is forgotten. `replaceUsers` forgets all.
+ * Credentials remembered as wrong, per thread, and how long: a program with an old password repeats it all
+ * day. What is forgotten here the guard still knows, so that it is not counted again.
  */
 export const FAILED_MAX = 10_000
 export const FAILED_MS = 10 * 60_000
 /** Hashes at a time: they share libuv's four threads with DNS and files of the whole process. */
 export const CONCURRENT_MAX = 2
-/** Hashes that may wait: some ten seconds of work; who comes after is told to come back. */
+/** Hashes that may wait; who comes after is told to come back. */
 export const QUEUE_MAX = 400
+/** How long one waits to be hashed: longer than people do, and shorter than browsers. */
+export const QUEUE_WAIT_MS = 10_000
 /** Hashes that may wait for one address: a terminal server in the morning. */
 export const QUEUE_PER_SOURCE_MAX = 200
 
@@ -46,7 +48,7 @@ export interface VerifierCounts {
   /** Verified by hashing, and right or wrong. */
   right: number
   wrong: number
-  /** Not verified: the queue was full, or hashing failed. */
+  /** Not verified: the queue was full or too slow, or hashing failed. */
   unavailable: number
   /** Not verified: too many wrong ones had come from there. */
   barred: number
@@ -62,6 +64,8 @@ export interface VerifierOptions {
   readonly concurrentMax?: number
   readonly queueMax?: number
   readonly queuePerSourceMax?: number
+  /** Bounds the wait; default the system's timer. */
+  readonly after?: After
   /** Told of a hash that could not be computed; the user is told `credentials-unavailable`. */
   readonly onError?: (error: unknown) => void
 }
@@ -71,6 +75,12 @@ interface Verified {
   /** The line's hash when it was verified. */
   readonly hash: string
   readonly identified: Identified
+}
+
+/** What was wrong: it may be right once the user's hash is another, or there is one. */
+interface Failed {
+  readonly user: UserName
+  readonly hash: string | undefined
 }
 
 interface Attempt {
@@ -97,7 +107,7 @@ export class BasicVerifier {
   readonly #guard: LoginGuard
   readonly #digestKey: string
   readonly #verified: LRUCache<string, Verified>
-  readonly #failed: LRUCache<string, true>
+  readonly #failed: LRUCache<string, Failed>
   readonly #pending = new Map<string, Promise<Identified>>()
   readonly #turns: Turns
 
@@ -112,6 +122,8 @@ export class BasicVerifier {
       workingMax: options.concurrentMax ?? CONCURRENT_MAX,
       waitingMax: options.queueMax ?? QUEUE_MAX,
       waitingPerSourceMax: options.queuePerSourceMax ?? QUEUE_PER_SOURCE_MAX,
+      waitMaxMs: QUEUE_WAIT_MS,
+      ...(options.after && { after: options.after }),
     })
     // With a resolution of 0 the cache sets no timers of its own, and the clock is only the one given.
     const clock = {
@@ -133,14 +145,15 @@ export class BasicVerifier {
    */
   verify(headerValue: string, address: Address): Identified | Promise<Identified> {
     if (headerValue.length > CREDENTIALS_LENGTH_MAX) return WRONG
-    const guard = this.#guard
-    const key = this.#digest(headerValue)
+    const token = basicToken(headerValue)
+    if (token === null) return WRONG
+    const key = this.#digest(token)
     const remembered = this.#verified.get(key)?.identified ?? (this.#failed.has(key) ? WRONG : null)
     if (remembered !== null) {
       this.counts.cached++
       return remembered
     }
-    const source = guard.sourceOf(address)
+    const source = this.#guard.sourceOf(address)
     // Of another address the answer may be another: that one may be barred.
     const sharedKey = `${key} ${source}`
     const pending = this.#pending.get(sharedKey)
@@ -151,20 +164,25 @@ export class BasicVerifier {
     const credentials = parseBasic(headerValue)
     if (credentials === null) return WRONG
     const attempt: Attempt = { key, source, credentials }
-    if (this.#isBarred(attempt)) return BARRED
+    const known = this.#knownOf(attempt)
+    if (known !== null) return known
     const verification = this.#check(attempt).finally(() => this.#pending.delete(sharedKey))
     this.#pending.set(sharedKey, verification)
     return verification
   }
 
   /**
-   * The users file has changed: who is gone or has a new password is forgotten at once, who has other
-   * groups has them from the next request, and what was wrong may now be right.
+   * There may be other users: who is gone or has a new password is forgotten at once, who has other groups
+   * has them from the next request. What was wrong is forgotten of those alone whose hash is another now: a
+   * program with an old password does not fail anew with each file that is saved.
    */
   replaceUsers(users: Users): void {
     this.#users = users
     this.#decoy = decoyOf(users)
-    this.#failed.clear()
+    for (const key of [...this.#failed.keys()]) {
+      const { user, hash } = this.#failed.peek(key)!
+      if (users.get(user)?.hash !== hash) this.#failed.delete(key)
+    }
     // From the least recently used, so that setting them keeps their order.
     for (const key of [...this.#verified.rkeys()]) {
       const { user, hash } = this.#verified.peek(key)!
@@ -174,21 +192,34 @@ export class BasicVerifier {
   }
 
   /**
-   * A keyed hash of the field, in base64. Each request pays it: a one-shot hash costs half a microsecond, an
+   * A keyed hash of what follows the scheme, in base64. Each request pays it: a one-shot hash costs half a microsecond, an
    * HMAC by `createHmac` eleven. Nobody sees one, so that none can be made longer, as a MAC's could.
    */
-  #digest(headerValue: string): string {
-    return hashOnce('sha256', this.#digestKey + headerValue, 'base64')
+  #digest(token: string): string {
+    return hashOnce('sha256', this.#digestKey + token, 'base64')
+  }
+
+  /** What the guard knows credentials by: compared with another hash they would be others. */
+  #markOf({ key, credentials: { user } }: Attempt): Uint8Array {
+    const hash = this.#users.get(user)?.hash ?? ''
+    return hashOnce('sha256', this.#digestKey + key + hash, 'buffer')
+  }
+
+  /** 0 where they were right before; else by how much of them has failed lately. */
+  #rankOf(attempt: Attempt): number {
+    const { source, credentials } = attempt
+    if (this.#guard.hasSignedIn(this.#markOf(attempt))) return 0
+    return 1 + this.#guard.suspicionOf(source, credentials.user)
   }
 
   async #check(attempt: Attempt): Promise<Identified> {
-    if (!(await this.#turns.take(attempt.source))) {
+    if (!(await this.#turns.take(attempt.source, () => this.#rankOf(attempt)))) {
       this.counts.unavailable++
       return UNAVAILABLE
     }
     try {
-      // Others from there may have failed while this one waited.
-      return this.#isBarred(attempt) ? BARRED : await this.#hash(attempt)
+      // Others may have failed while this one waited, also with the same on another thread.
+      return this.#knownOf(attempt) ?? (await this.#hash(attempt))
     } catch (error) {
       this.#onError(error)
       this.counts.unavailable++
@@ -198,7 +229,9 @@ export class BasicVerifier {
     }
   }
 
-  async #hash({ key, source, credentials: { user, password } }: Attempt): Promise<Identified> {
+  async #hash(attempt: Attempt): Promise<Identified> {
+    const { key, source, credentials } = attempt
+    const { user, password } = credentials
     for (;;) {
       const hash = this.#users.get(user)?.hash
       // The same work for a name that is not there: the time tells nobody who works here.
@@ -207,25 +240,33 @@ export class BasicVerifier {
       // The file was replaced while we hashed: judge by what holds now.
       if (this.#users.get(user)?.hash !== hash) continue
       if (hash === undefined || !matches) {
-        this.#failed.set(key, true)
-        this.#guard.failed(source)
+        this.#failed.set(key, { user, hash })
+        // Other threads may have hashed the same at the same time.
+        if (this.#guard.foundWrong(this.#markOf(attempt))) this.#guard.failed(source, user)
         this.counts.wrong++
         return WRONG
       }
       const verified = this.#remember(user, hash)
       this.#verified.set(key, verified)
-      this.#guard.signedIn(Buffer.from(key, 'base64'))
+      this.#guard.signedIn(this.#markOf(attempt))
       this.counts.right++
       return verified.identified
     }
   }
 
-  /** Who has signed in on another thread, or long ago, does not guess. */
-  #isBarred({ key, source }: Attempt): boolean {
-    if (!this.#guard.isBarred(source)) return false
-    if (this.#guard.hasSignedIn(Buffer.from(key, 'base64'))) return false
+  /** What can be said without hashing. Who has signed in on another thread, or long ago, does not guess. */
+  #knownOf(attempt: Attempt): Identified | null {
+    const { key, source, credentials } = attempt
+    const { user } = credentials
+    const mark = this.#markOf(attempt)
+    if (this.#guard.wasWrong(mark)) {
+      this.#failed.set(key, { user, hash: this.#users.get(user)?.hash })
+      this.counts.cached++
+      return WRONG
+    }
+    if (!this.#guard.isBarred(source, user) || this.#guard.hasSignedIn(mark)) return null
     this.counts.barred++
-    return true
+    return BARRED
   }
 
   #remember(user: UserName, hash: string): Verified {

@@ -4,7 +4,8 @@
  *   1. request    a malformed request, one for a forbidden port, or a tunnel to a bare address → refuse
  *   2. zone       an address in no zone → refuse
  *   3. portal     what is asked of the gate itself → allow: who cannot sign in may read why
- *   4. identity   the zone asks who you are and we do not know → challenge; too many failed logins → refuse
+ *   4. identity   the zone asks who you are and we do not know → challenge; too many failed logins,
+ *                 or nobody can say now → refuse
  *   5. neverBlock a never-block host → allow
  *   6. category   a blocked category → block
  *   7. quota      a quota category: unmetered zone, exemption or background → allow; minutes left →
@@ -106,8 +107,9 @@ const identity: Rule = {
   speak: (_policy, { identified, zone: place }) => {
     if (identified.known) return null
     const { reason } = identified
-    if (reasonEntry(reason).action === 'refuse') return refuse(reason, 'limits.failedLogins')
+    if (reason === 'logins-of-address') return refuse(reason, 'limits.failedLogins')
     const rule = place === null ? 'zones' : `zone:${place.name}`
+    if (reasonEntry(reason).action === 'refuse') return refuse(reason, rule)
     return { action: 'challenge', reason, rule, decision: null, metered: null }
   },
   silence: (_policy, { identified }) =>

@@ -168,13 +168,17 @@ export const REASONS = {
     sv: ['Inloggningen stämmer inte', 'Användarnamnet eller lösenordet är fel. Prova igen.'],
     en: ['The sign-in is wrong', 'The user name or the password is wrong. Try again.'],
   }),
-  'credentials-unavailable': entry('challenge', 407, '', {
-    sv: [
-      'Inloggningen kan inte kontrolleras nu',
-      'Prova igen om en stund, eller kontakta IT-supporten.',
-    ],
-    en: ['The sign-in cannot be checked now', 'Try again in a while, or ask IT support.'],
-  }),
+  // No challenge: a browser that is asked again forgets a password that may well be right.
+  'credentials-unavailable': later(
+    10,
+    entry('refuse', 503, 'proxy_internal_error', {
+      sv: [
+        'Inloggningen kan inte kontrolleras nu',
+        'Prova igen om en stund, eller kontakta IT-supporten.',
+      ],
+      en: ['The sign-in cannot be checked now', 'Try again in a while, or ask IT support.'],
+    }),
+  ),
   portal: goesOn('Till proxyns egen portal.', "To the proxy's own portal."),
   // Sites (rules 5 to 8)
   'never-block': goesOn('Får aldrig stoppas.', 'May never be refused.'),
@@ -299,8 +303,8 @@ export const REASONS = {
     ],
   }),
   'tunnel-not-tls': entry('refuse', 403, 'http_request_denied', {
-    sv: ['Inte TLS', 'På port 443 släpps bara TLS igenom, och det här var något annat.'],
-    en: ['Not TLS', 'Port 443 is for TLS only, and this was something else.'],
+    sv: ['Inte TLS', 'Anslutningen började med något som inte är TLS, eller med trasig TLS.'],
+    en: ['Not TLS', 'The connection began with something that is not TLS, or with broken TLS.'],
   }),
   internal: entry('refuse', 500, 'proxy_internal_error', {
     sv: ['Fel i proxyn', 'Något gick fel hos oss. Prova igen, eller kontakta IT-supporten.'],

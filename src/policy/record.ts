@@ -36,11 +36,10 @@ export type Ending =
 /**
  * What the first bytes of a tunnel said. `matched`: TLS for the host of the CONNECT. `mismatch`: for another.
  * `none`: TLS without a server name. `ech`: for another, with an encrypted hello. `not-tls`: something else.
- * `incomplete`: a hello that never became whole. Empty: not a tunnel, or nothing was said in it.
+ * `incomplete`: a hello that never became whole. `malformed`: TLS that is wrong. Empty: not a tunnel, or
+ * nothing was said in it.
  */
-export type HelloOutcome = '' | 'matched' | 'mismatch' | 'none' | 'ech' | 'not-tls' | 'incomplete'
-
-export const HELLO_OUTCOMES: readonly HelloOutcome[] = [
+export const HELLO_OUTCOMES = [
   '',
   'matched',
   'mismatch',
@@ -48,7 +47,10 @@ export const HELLO_OUTCOMES: readonly HelloOutcome[] = [
   'ech',
   'not-tls',
   'incomplete',
-]
+  'malformed',
+] as const
+
+export type HelloOutcome = (typeof HELLO_OUTCOMES)[number]
 
 export interface TrafficRecord {
   event: RecordEvent

@@ -26,7 +26,7 @@ export function refusalOf(
     minutes: verdict.action === 'spent' ? minutesOf(engine, facts) : null,
     challenges: verdict.action === 'challenge' ? engine.challenges(asker.zone) : [],
     nowMs: facts.nowMs,
-    keepAlive: keepsOpen(head),
+    keepAlive: keepsOpen(engine, head),
   })
 }
 
@@ -41,8 +41,9 @@ export interface Refused {
  * With a body of the request still to come, the next head could not be found. Who takes us for a server
  * has taken a wrong turn.
  */
-export function keepsOpen({ keepAlive, framing, form }: RequestHead): boolean {
-  return keepAlive && framing.kind === 'none' && (form === 'absolute' || form === 'authority')
+export function keepsOpen(engine: Engine, { keepAlive, framing, form }: RequestHead): boolean {
+  const isAsked = form === 'absolute' || form === 'authority'
+  return keepAlive && framing.kind === 'none' && isAsked && !engine.draining
 }
 
 /** The refusal of what is no request, or of a connection; it is the last word on it. */

@@ -12,10 +12,10 @@ import type { Asker, Engine } from './engine.ts'
 import type { Flow } from './flow.ts'
 import { Forward } from './forward.ts'
 import { Greeting } from './greeting.ts'
-import { type HeadFault, parseRequestHead, type RequestHead } from './head.ts'
+import type { HeadFault, RequestHead } from './head.ts'
 import { Holds } from './holds.ts'
+import { Incoming } from './incoming.ts'
 import { asksAboutUs } from './own-host.ts'
-import { faultOfPart } from './partial-head.ts'
 import { Pin } from './pin.ts'
 import { statusOf } from './refuse.ts'
 import { findContext, TlsPage } from './tls-page.ts'
@@ -26,13 +26,8 @@ import type { Wire, WireOwner } from './wire.ts'
 type State = 'head' | 'busy' | 'tunnel' | 'closing'
 
 const ESTABLISHED = 'HTTP/1.1 200 Connection established\r\n\r\n'
-const HEAD_END = '\r\n\r\n'
 /** After an answer that ends the connection we read on for this long, so that a reset does not eat it. */
 const LINGER_MS = 2_000
-/** Empty lines before a request line that are passed over (RFC 9112 section 2.2), in bytes. */
-const BLANK_BYTES_MAX = 64
-
-const NOTHING: Buffer = Buffer.alloc(0)
 
 export interface ClientOptions {
   readonly wire: Wire
@@ -47,10 +42,7 @@ export class Client implements WireOwner {
   readonly #engine: Engine
   readonly #onClose: (client: Client) => void
   #state: State = 'head'
-  /** Bytes read and not yet used. */
-  #held: Buffer = NOTHING
-  /** They lie in memory that is read into again: to be copied before anybody waits. */
-  #heldIsLent = false
+  readonly #incoming = new Incoming()
   #forward: Forward | null = null
   #tunnel: Tunnel | TlsPage | null = null
   #dialling: Dial | null = null
@@ -73,16 +65,13 @@ export class Client implements WireOwner {
 
   /** True where nothing is under way, so that closing it loses nothing. */
   get idle(): boolean {
-    return this.#state === 'head' && this.#held.length === 0
+    return this.#state === 'head' && this.#incoming.length === 0
   }
 
   onBytes(bytes: Buffer): void {
     if (this.#state === 'closing') return
     if (this.idle && this.#served > 0) this.#deadlineAfter(this.#engine.world.limits.headTimeoutMs)
-    if (this.#held.length === 0) {
-      this.#held = bytes
-      this.#heldIsLent = true
-    } else this.#held = Buffer.concat([this.#held, bytes])
+    this.#incoming.add(bytes)
     try {
       this.#proceed()
     } catch (error) {
@@ -90,32 +79,23 @@ export class Client implements WireOwner {
       this.wire.destroy()
       throw error
     } finally {
-      this.#keepHeld()
+      this.#incoming.keep()
     }
-  }
-
-  /** What nobody has used yet outlives the buffer that it came in. */
-  #keepHeld(): void {
-    if (!this.#heldIsLent) return
-    this.#heldIsLent = false
-    if (this.#held.length > 0) this.#held = Buffer.from(this.#held)
-    else this.#held = NOTHING
   }
 
   /** Uses what is held: body of the request under way, or the next head. */
   #proceed(): void {
     if (this.#state === 'busy' && this.#forward !== null) {
-      const used = this.#forward.requestBytes(this.#held)
-      this.#held = this.#held.subarray(used)
+      this.#incoming.use(this.#forward.requestBytes(this.#incoming.bytes))
     }
     if (this.#state === 'head') this.#readHead()
-    else if (this.#state === 'busy' && this.#held.length > 0) this.wire.pause()
+    else if (this.#state === 'busy' && this.#incoming.length > 0) this.wire.pause()
   }
 
   onEnd(): void {
     this.#forward?.clientEnded()
     if (this.#state !== 'head') return
-    if (this.#held.length === 0) this.#close()
+    if (this.#incoming.length === 0) this.#close()
     else this.#readHead()
   }
 
@@ -149,37 +129,20 @@ export class Client implements WireOwner {
   }
 
   #headOverdue(): void {
-    if (this.#held.length === 0 || this.wire.full) {
+    if (this.#incoming.length === 0 || this.wire.full) {
       this.#engine.count('client-idle')
       this.wire.destroy()
     } else this.#fault({ fault: 'head-timeout', method: '', host: '', port: 0 })
   }
 
   #readHead(): void {
-    const { headBytes, headFields, requestLineBytes } = this.#engine.world.limits
-    const held = this.#held
-    let start = 0
-    while (start < BLANK_BYTES_MAX && held[start] === 13 && held[start + 1] === 10) start += 2
-    if (start >= held.length || (start === held.length - 1 && held[start] === 13)) {
+    const head = this.#incoming.nextHead(this.#engine.world.limits)
+    if (head === null) {
       this.#awaitRest()
-      return
-    }
-    const end = held.indexOf(HEAD_END, start, 'latin1')
-    if (end < 0 || end - start > headBytes) {
-      const fault =
-        end < 0 ? faultOfPart(held, start, { headBytes, requestLineBytes }) : 'head-too-large'
-      if (fault === null) this.#awaitRest()
-      else this.#fault({ fault, method: '', host: '', port: 0 })
       return
     }
     this.#state = 'busy'
     this.#served++
-    const head = parseRequestHead(
-      held.toString('latin1', start, end + 2),
-      headFields,
-      requestLineBytes,
-    )
-    this.#held = held.subarray(end + HEAD_END.length)
     if ('fault' in head) this.#fault(head)
     else this.#identify(head)
   }
@@ -266,12 +229,10 @@ export class Client implements WireOwner {
 
   /** The wire is somebody else's; what is held goes with it. */
   #handOver(): Buffer {
-    const held = this.#held
-    this.#held = NOTHING
     this.#state = 'tunnel'
     this.#forward = null
     this.#flow = null
-    return held
+    return this.#incoming.take()
   }
 
   #forwardRequest(head: RequestHead, facts: Facts, flow: Flow): void {
@@ -295,7 +256,7 @@ export class Client implements WireOwner {
     this.#flow = null
     this.#holds.releaseTunnel()
     if (this.wire.destroyed) return
-    if (!keepAlive || (this.wire.ended && this.#held.length === 0)) {
+    if (!keepAlive || (this.wire.ended && this.#incoming.length === 0)) {
       this.#close()
       return
     }
@@ -311,7 +272,7 @@ export class Client implements WireOwner {
     const { wire } = this
     const { headTimeoutMs, idleTimeoutMs } = this.#engine.world.limits
     const full = wire.full
-    const waiting = this.#held.length > 0
+    const waiting = this.#incoming.length > 0
     this.#deadlineAfter(waiting && !full ? headTimeoutMs : idleTimeoutMs)
     if (full || waiting) wire.pause()
     else wire.resume()
@@ -344,7 +305,7 @@ export class Client implements WireOwner {
 
   #refuse(refused: Refused): void {
     const bytes = refusalOf(this.#engine, this.asker, refused)
-    this.#answer(bytes, refused.reason, keepsOpen(refused.head))
+    this.#answer(bytes, refused.reason, keepsOpen(this.#engine, refused.head))
   }
 
   /** A head that cannot be read: answered, recorded, and the connection ended. */
@@ -381,7 +342,7 @@ export class Client implements WireOwner {
     this.#state = 'closing'
     // A slow client may need time to take the last of the answer; only then do we linger.
     this.#deadlineAfter(this.#engine.world.limits.idleTimeoutMs)
-    this.#held = NOTHING
+    this.#incoming.take()
     this.pin.drop()
     if (!this.wire.full) this.#deadlineAfter(LINGER_MS)
     this.wire.end()
@@ -394,7 +355,7 @@ export class Client implements WireOwner {
 
   /** Drain: closes where nothing is under way, once the client has taken all of the last answer. */
   closeIfIdle(): void {
-    if (this.idle && this.wire.writable) this.wire.destroySoon()
+    if (this.idle && this.wire.writable) this.#close()
     else if (this.#tunnel instanceof TlsPage) this.#tunnel.closeIfIdle()
   }
 }

@@ -3,6 +3,7 @@
  * Never: reads from or writes to a socket.
  */
 import { networkInterfaces } from 'node:os'
+import { isDeepStrictEqual } from 'node:util'
 import { LRUCache } from 'lru-cache'
 import {
   BasicVerifier,
@@ -33,7 +34,7 @@ import { Dial, type DialMeans, type DialResult, type DialWorld } from './dial.ts
 import { FailedLogins } from './failed-logins.ts'
 import { Flow } from './flow.ts'
 import type { HeadFault, RequestHead } from './head.ts'
-import { LabelNames } from './label-names.ts'
+import { LabelNames, type Named } from './label-names.ts'
 import { Meter } from './meter.ts'
 import { Names } from './names.ts'
 import { OwnHost } from './own-host.ts'
@@ -89,6 +90,8 @@ export class Engine {
   /** Our name in Via. */
   readonly via: string
   readonly counters: Counters = newCounters()
+  /** The service is stopping: each answer is the last of its connection. */
+  draining = false
   readonly tlsPages: TlsPages | null
   readonly #alarm: EngineOptions['alarm']
   readonly #failedLogins: FailedLogins
@@ -151,6 +154,7 @@ export class Engine {
 
   /** Swaps the world between two events; open connections go on. */
   replace(world: World): void {
+    const was = this.#world
     this.#world = world
     this.#names = new LabelNames(world.policy)
     this.#lookup = new Lookup(world.image)
@@ -159,11 +163,11 @@ export class Engine {
     this.#listeners = listenersOf(world, this.#endpoints)
     this.#dialMeans.names.configure(world.dns, world.hosts)
     this.#dialWorld = dialWorldOf(world, this.#listeners)
+    // What was dialled under other rules for addresses and names is not reused under these.
+    if (!isDeepStrictEqual(reachOf(was), reachOf(world))) this.pool.clear()
     this.#ownHost = new OwnHost(world, this.#listeners)
     this.pool.configure(world.limits)
     this.#failedLogins.configure(world.limits)
-    // What was dialled under the old rules for addresses is not reused under the new ones.
-    this.pool.clear()
     this.recorder.configure(world.log)
   }
 
@@ -242,6 +246,11 @@ export class Engine {
     flow.chargedBytes = flow.bytesUp + flow.bytesDown
     this.meter.watch(flow, facts, slot)
     return true
+  }
+
+  /** What `labels` are called under the policy in force. */
+  namesOf(labels: Labels): Named {
+    return this.#names.of(labels)
   }
 
   #labelsOf(host: Host): Labels {
@@ -354,6 +363,11 @@ export class Engine {
     const names = { nameHits: hits, nameQuestions: questions, nameFailures: failures }
     return { ...this.counters, ...records, ...names, reasons: { ...this.counters.reasons } }
   }
+}
+
+/** All that says which addresses a dial may have led to. */
+function reachOf({ policy, dns, hosts, listen, portal }: World): unknown {
+  return [policy.allowedAddresses, dns, hosts, listen, portal]
 }
 
 function dialWorldOf({ policy, limits }: World, listeners: readonly Listener[]): DialWorld {

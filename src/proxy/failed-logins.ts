@@ -1,16 +1,22 @@
 /**
- * Owns: how many wrong passwords came from an address lately, over all proxy threads, and who has signed in.
- * Never: verifies, or keeps a password; a digest leaves four bytes here.
+ * Owns: how many wrong passwords came from an address lately, over all proxy threads; which credentials were
+ * right, and which wrong.
+ * Never: verifies, or keeps a password; a mark leaves eight bytes here.
  *
  * Each address has a bucket of `failedLogins` that empties evenly over `failedLoginsWithinMs`: so many may
  * fail at once, and then one more each time that a step of the time has passed. A bucket is one moment, when
  * it will be empty, in each of four rows (see tally.ts); all threads write the same words. A thread that dies
  * leaves nothing to clean up.
+ *
+ * Many people may share an address. Where its bucket is full, a name that has not failed there within the time
+ * may try all the same, once: what fails of such tries fills a second bucket, as large. So whoever guesses one
+ * name's password bars nobody but that name, and whoever goes through the names has twice the failures, no more.
  */
 import type { LoginGuard } from '../identity/index.ts'
-import type { Address } from '../policy/index.ts'
+import type { Address, UserName } from '../policy/index.ts'
+import { Marks } from './marks.ts'
 import type { Tally } from './tally.ts'
-import { COLUMN_SHIFT, columnOf, ROWS } from './tally-memory.ts'
+import { columnOf, ROWS } from './tally-memory.ts'
 
 export interface LoginLimits {
   readonly failedLogins: number
@@ -29,6 +35,8 @@ const NEVER = 0
 
 export class FailedLogins implements LoginGuard {
   readonly #tally: Tally
+  readonly #right: Marks
+  readonly #wrong: Marks
   readonly #nowMs: () => number
   #withinMs = 0
   /** What one failure fills of a bucket of `#withinMs`. */
@@ -36,6 +44,8 @@ export class FailedLogins implements LoginGuard {
 
   constructor({ tally, limits, nowMs = machineMs }: FailedLoginsOptions) {
     this.#tally = tally
+    this.#right = new Marks(tally.memory.signedIn)
+    this.#wrong = new Marks(tally.memory.wrong)
     this.#nowMs = nowMs
     this.configure(limits)
   }
@@ -54,24 +64,88 @@ export class FailedLogins implements LoginGuard {
     return this.#tally.keyOfAddress(address)
   }
 
-  isBarred(source: number): boolean {
-    const { logins } = this.#tally.memory
-    const nowMs = Math.floor(this.#nowMs()) | 0
-    const most = this.#withinMs - this.#stepMs
-    for (let row = 0; row < ROWS; row++) {
-      if (this.#fullMs(Atomics.load(logins, columnOf(source, row)), nowMs) <= most) return false
-    }
-    return true
+  isBarred(source: number, user: UserName): boolean {
+    const { logins, loginNames } = this.#tally.memory
+    if (!this.#isFull(logins, source)) return false
+    return (
+      this.#holds(loginNames, this.#nameAt(source, user)) ||
+      this.#isFull(logins, this.#newcomersAt(source))
+    )
   }
 
-  failed(source: number): void {
-    const { logins } = this.#tally.memory
+  suspicionOf(source: number, user: UserName): 0 | 1 | 2 {
+    const { logins, loginNames } = this.#tally.memory
+    const address = this.#holds(logins, source)
+    const name = this.#holds(loginNames, this.#nameAnywhere(user))
+    return address && name ? 2 : address || name ? 1 : 0
+  }
+
+  failed(source: number, user: UserName): void {
+    const { logins, loginNames } = this.#tally.memory
+    const bucket = this.#isFull(logins, source) ? this.#newcomersAt(source) : source
+    this.#fill(logins, bucket, this.#stepMs)
+    this.#fill(loginNames, this.#nameAt(source, user), this.#withinMs)
+    this.#fill(loginNames, this.#nameAnywhere(user), this.#withinMs)
+  }
+
+  signedIn(mark: Uint8Array): void {
+    this.#right.add(mark)
+  }
+
+  hasSignedIn(mark: Uint8Array): boolean {
+    return this.#right.has(mark)
+  }
+
+  foundWrong(mark: Uint8Array): boolean {
+    return this.#wrong.add(mark)
+  }
+
+  wasWrong(mark: Uint8Array): boolean {
+    return this.#wrong.has(mark)
+  }
+
+  /** The key of a name at an address. */
+  #nameAt(source: number, user: UserName): number {
+    return this.#tally.keyOfUser(String(source), user)
+  }
+
+  /** The key of a name, wherever it is tried; no address is written so. */
+  #nameAnywhere(user: UserName): number {
+    return this.#tally.keyOfUser('', user)
+  }
+
+  /** The key of the second bucket of an address; no name is empty. */
+  #newcomersAt(source: number): number {
+    return this.#tally.keyOfUser(String(source), '')
+  }
+
+  /** True where not one more fits. */
+  #isFull(buckets: Int32Array, key: number): boolean {
+    return this.#levelMs(buckets, key) > this.#withinMs - this.#stepMs
+  }
+
+  #holds(buckets: Int32Array, key: number): boolean {
+    return this.#levelMs(buckets, key) > 0
+  }
+
+  /** How full the bucket of `key` is: the least of its four. */
+  #levelMs(buckets: Int32Array, key: number): number {
+    const nowMs = Math.floor(this.#nowMs()) | 0
+    let levelMs = Infinity
+    for (let row = 0; row < ROWS; row++) {
+      const fullMs = this.#fullMs(Atomics.load(buckets, columnOf(key, row)), nowMs)
+      if (fullMs < levelMs) levelMs = fullMs
+    }
+    return levelMs
+  }
+
+  #fill(buckets: Int32Array, key: number, byMs: number): void {
     const nowMs = Math.floor(this.#nowMs()) | 0
     for (let row = 0; row < ROWS; row++) {
-      const at = columnOf(source, row)
-      for (let seen = Atomics.load(logins, at); ; ) {
-        const fullMs = Math.min(this.#fullMs(seen, nowMs) + this.#stepMs, this.#withinMs)
-        const before = Atomics.compareExchange(logins, at, seen, (nowMs + fullMs) | 0 || -1)
+      const at = columnOf(key, row)
+      for (let seen = Atomics.load(buckets, at); ; ) {
+        const fullMs = Math.min(this.#fullMs(seen, nowMs) + byMs, this.#withinMs)
+        const before = Atomics.compareExchange(buckets, at, seen, (nowMs + fullMs) | 0 || -1)
         if (before === seen) break
         seen = before
       }
@@ -83,28 +157,6 @@ export class FailedLogins implements LoginGuard {
     const leftMs = (moment - nowMs) | 0
     return moment === NEVER || leftMs < 0 || leftMs > this.#withinMs ? 0 : leftMs
   }
-
-  signedIn(digest: Uint8Array): void {
-    Atomics.store(this.#tally.memory.signedIn, placeOf(digest), markOf(digest))
-  }
-
-  /** A guess meets the mark of another's credentials once in four thousand million times. */
-  hasSignedIn(digest: Uint8Array): boolean {
-    return Atomics.load(this.#tally.memory.signedIn, placeOf(digest)) === markOf(digest)
-  }
-}
-
-function placeOf(digest: Uint8Array): number {
-  return wordOf(digest, 0) >>> COLUMN_SHIFT
-}
-
-/** Never 0, which is no mark. */
-function markOf(digest: Uint8Array): number {
-  return wordOf(digest, 4) || 1
-}
-
-function wordOf(bytes: Uint8Array, at: number): number {
-  return bytes[at]! | (bytes[at + 1]! << 8) | (bytes[at + 2]! << 16) | (bytes[at + 3]! << 24)
 }
 
 /** `performance.now` begins anew in each thread; this does not. */

@@ -11,6 +11,7 @@ import type {
   TrafficRecord,
   Verdict,
 } from '../policy/index.ts'
+import type { Named } from './label-names.ts'
 
 /** What a flow is made of, as plain text for the record. */
 export interface FlowFacts {
@@ -35,6 +36,9 @@ export class Flow {
   bytesUp = 0
   bytesDown = 0
   status = 0
+  /** Names joined by commas: of the host, and of the server name of a tunnel (`addLabels`). */
+  categories: string
+  platforms: string
   /** Of a tunnel: what its first bytes said. */
   hello: HelloOutcome = ''
   serverName = ''
@@ -60,7 +64,15 @@ export class Flow {
     this.facts = facts
     this.timeMs = facts.timeMs
     this.verdict = verdict
+    this.categories = facts.categories
+    this.platforms = facts.platforms
     this.#onEnd = onEnd
+  }
+
+  /** What the lists say of its server name: the next row has it, too. */
+  addLabels({ categories, platforms }: Named): void {
+    this.categories = joined(this.categories, categories)
+    this.platforms = joined(this.platforms, platforms)
   }
 
   /** `bytes` went from the client to the origin. */
@@ -99,8 +111,8 @@ export class Flow {
       host: facts.host,
       port: facts.port,
       path: facts.path,
-      categories: facts.categories,
-      platforms: facts.platforms,
+      categories: this.categories,
+      platforms: this.platforms,
       verdict: verdict.action,
       reason: verdict.reason,
       rule: verdict.rule,
@@ -115,4 +127,11 @@ export class Flow {
       count: 1,
     }
   }
+}
+
+/** Names joined by commas: those of `a`, then what else there is in `b`. */
+function joined(a: string, b: string): string {
+  if (a === '' || b === '' || a === b) return a || b
+  const names = a.split(',')
+  return [...names, ...b.split(',').filter((name) => !names.includes(name))].join(',')
 }

@@ -16,13 +16,14 @@ import {
   CHUNK_END,
   chunkLine,
   lastChunk,
+  type Read,
   readTogether,
 } from './framing.ts'
 import type { RequestHead } from './head.ts'
-import { Pace } from './pace.ts'
+import { hasBareLineFeed } from './partial-head.ts'
+import { Patience } from './patience.ts'
 import { parseResponseHead, type ResponseHead } from './response.ts'
 import { requestText, responseText } from './rewrite.ts'
-
 import { NOBODY, type Wire, type WireOwner } from './wire.ts'
 
 export interface ForwardOptions {
@@ -46,7 +47,6 @@ export class Forward implements WireOwner {
   readonly #head: RequestHead
   readonly #facts: Facts
   readonly #flow: Flow
-  readonly #key: string
   readonly #upgrade: string | null
   readonly #requestBody: BodyReader
   #origin: Wire | null = null
@@ -56,8 +56,11 @@ export class Forward implements WireOwner {
   /** The connection signs its user in: never given to the pool. */
   #personal = false
   #requestDone: boolean
+  readonly #isRepeatable: boolean
   /** Response bytes of a head that has not wholly come. */
   #held: Buffer = NOTHING
+  /** How much of it has been looked at. */
+  #lookedTo = 0
   #response: ResponseHead | null = null
   #responseBody: BodyReader | null = null
   /** Chunked to the client: its framing is ours, not the origin's. */
@@ -67,10 +70,7 @@ export class Forward implements WireOwner {
   /** Of the pool, when the origin connection was dialled or taken. */
   #era = 0
   #over = false
-  /** Something has moved since the last sweep. */
-  #moved = true
-  #deadlineMs = 0
-  readonly #pace = new Pace()
+  readonly #patience = new Patience()
 
   constructor({ client, engine, head, facts, flow }: ForwardOptions) {
     this.#client = client
@@ -78,23 +78,25 @@ export class Forward implements WireOwner {
     this.#head = head
     this.#facts = facts
     this.#flow = flow
-    this.#key = head.origin
     this.#requestBody = bodyReader(head.framing)
     this.#requestDone = head.framing.kind === 'none'
     // A body and a change of protocol together are more than one reading allows.
     this.#upgrade = this.#requestDone ? head.upgrade : null
     this.#personal = head.connectionAuth
+    this.#isRepeatable = this.#requestDone && IDEMPOTENT.has(head.method)
   }
 
   start(): void {
     this.#era = this.#engine.pool.era
-    const pinned = this.#client.pin.take(this.#key, this.#era)
+    const pinned = this.#client.pin.take(this.#head.origin, this.#era)
     if (pinned !== null) {
       this.#personal = true
       this.#attach(pinned, true)
       return
     }
-    const pooled = this.#personal ? null : this.#engine.pool.take(this.#key)
+    // What cannot be sent twice is not put on a connection that may be closing (RFC 9110 section 9.2.2).
+    const isOwn = this.#personal || !this.#isRepeatable
+    const pooled = isOwn ? null : this.#engine.pool.take(this.#head.origin)
     if (pooled !== null) this.#attach(pooled, true)
     else this.#dial()
   }
@@ -117,6 +119,7 @@ export class Forward implements WireOwner {
     wire.resume()
     this.#send(requestText(this.#head, this.#upgrade, this.#engine.via))
     this.#client.feed()
+    if (this.#client.wire.ended) this.clientEnded()
   }
 
   #detach(): Wire | null {
@@ -131,7 +134,7 @@ export class Forward implements WireOwner {
   /** Takes body bytes from `held`; returns how many it used. */
   requestBytes(held: Buffer): number {
     if (this.#origin === null || this.#requestDone || held.length === 0) return 0
-    this.#moved = true
+    this.#patience.moved()
     const chunked = this.#head.framing.kind === 'chunked'
     const origin = this.#origin
     origin.cork()
@@ -153,22 +156,24 @@ export class Forward implements WireOwner {
   }
 
   #send(data: Buffer | string): void {
+    const origin = this.#origin
+    if (origin === null || !origin.writable) return
     this.#flow.movedUp(data.length)
-    if (typeof data === 'string') this.#origin?.writeText(data)
-    else this.#origin?.write(data)
+    if (typeof data === 'string') origin.writeText(data)
+    else origin.write(data)
   }
 
   onDrain(): void {
-    this.#moved = true
+    this.#patience.moved()
     this.#client.feed()
   }
 
   // --- the response ---
 
   onBytes(bytes: Buffer): void {
-    this.#moved = true
+    this.#patience.moved()
     if (this.#responseBody !== null) {
-      this.#body(bytes, 0)
+      this.#carry(readTogether(this.#responseBody, bytes, 0), bytes.length)
       return
     }
     this.#held = this.#held.length === 0 ? bytes : Buffer.concat([this.#held, bytes])
@@ -183,14 +188,17 @@ export class Forward implements WireOwner {
   #readHead(): boolean {
     const held = this.#held
     const { headBytes, headFields } = this.#engine.world.limits
-    const end = held.indexOf(HEAD_END, 0, 'latin1')
+    const end = held.indexOf(HEAD_END, Math.max(0, this.#lookedTo - HEAD_END.length), 'latin1')
     if (end < 0 || end > headBytes) {
-      if (held.length > headBytes) this.#fail('origin-malformed')
+      const wrong = held.length > headBytes || hasBareLineFeed(held, this.#lookedTo)
+      if (wrong) this.#fail('origin-malformed')
+      this.#lookedTo = held.length
       return false
     }
     const text = held.toString('latin1', 0, end + 2)
     const response = parseResponseHead(text, this.#head.method, headFields)
     this.#held = NOTHING
+    this.#lookedTo = 0
     if (response === null) {
       this.#fail('origin-malformed')
       return false
@@ -237,24 +245,31 @@ export class Forward implements WireOwner {
   #final(response: ResponseHead, rest: Buffer): void {
     const { minor } = this.#head
     const { framing } = response
+    const body = bodyReader(framing)
+    const first = readTogether(body, rest, 0)
+    if (body.fault) {
+      // Nothing of the answer has gone out yet.
+      this.#fail('origin-malformed')
+      return
+    }
     this.#response = response
-    this.#responseBody = bodyReader(framing)
+    this.#responseBody = body
     this.#chunked = minor === 1 && (framing.kind === 'chunked' || framing.kind === 'close')
     // An answer that comes before the request is whole may leave us with a rest that nobody reads.
-    this.#keepClient = this.#head.keepAlive && this.#requestDone
+    this.#keepClient = this.#head.keepAlive && this.#requestDone && !this.#engine.draining
     this.#personal ||= response.connectionAuth
     this.#flow.status = response.status
     let extra = this.#chunked ? 'Transfer-Encoding: chunked\r\n' : ''
     if (!this.#keepClient) extra += 'Connection: close\r\n'
     this.#client.wire.cork()
     this.#write(responseText(response, this.#engine.via, extra))
-    this.#body(rest, 0)
+    this.#carry(first, rest.length)
     this.#client.wire.uncork()
   }
 
-  #body(bytes: Buffer, start: number): void {
+  /** Sends on what was read of `length` bytes. */
+  #carry({ used, content }: Read, length: number): void {
     const reader = this.#responseBody!
-    const { used, content } = readTogether(reader, bytes, start)
     if (content !== null && this.#chunked) {
       this.#client.wire.cork()
       this.#write(chunkLine(content.length))
@@ -263,7 +278,7 @@ export class Forward implements WireOwner {
       this.#client.wire.uncork()
     } else if (content !== null) this.#write(content)
     if (reader.fault) this.#breakOff('origin-malformed')
-    else if (reader.done) this.#complete(used === bytes.length)
+    else if (reader.done) this.#complete(used === length)
     else if (this.#client.wire.full) this.#origin?.pause()
   }
 
@@ -291,8 +306,8 @@ export class Forward implements WireOwner {
     // Dialled under rules for addresses that no longer hold: not used again.
     const old = this.#era !== this.#engine.pool.era
     if (!clean || old || !this.#requestDone || !this.#response?.keepAlive) origin.destroy()
-    else if (this.#personal) this.#client.pin.keep(this.#key, origin, this.#era)
-    else this.#engine.pool.give(this.#key, origin, this.#engine.monotonic())
+    else if (this.#personal) this.#client.pin.keep(this.#head.origin, origin, this.#era)
+    else this.#engine.pool.give(this.#head.origin, origin, this.#engine.monotonic())
   }
 
   // --- what ends it early ---
@@ -311,17 +326,12 @@ export class Forward implements WireOwner {
     // A body that ends where the connection does is whole only if that ended well: a reset cuts it short.
     if (this.#response?.framing.kind === 'close' && ended) this.#complete(false)
     else if (this.#responseBody !== null) this.#breakOff('origin-closed')
-    else if (this.#mayRetry()) this.#retry()
+    else if (this.#reused && !this.#retried && this.#isRepeatable && this.#held.length === 0)
+      this.#retry()
     else this.#fail('origin-closed')
   }
 
   /** A kept connection may have been closed just as we wrote: once more, on a new one. */
-  #mayRetry(): boolean {
-    const { method, framing } = this.#head
-    const untouched = this.#held.length === 0 && framing.kind === 'none'
-    return this.#reused && !this.#retried && untouched && IDEMPOTENT.has(method)
-  }
-
   #retry(): void {
     this.#retried = true
     this.#flow.bytesUp = 0
@@ -333,7 +343,7 @@ export class Forward implements WireOwner {
   #fail(reason: Reason): void {
     if (this.#over) return
     if (this.#responseBody !== null) {
-      this.#breakOff(reason === 'client-too-slow' ? 'timeout' : 'failed')
+      this.#breakOff('failed')
       return
     }
     this.#over = true
@@ -353,7 +363,7 @@ export class Forward implements WireOwner {
   }
 
   clientDrained(): void {
-    this.#moved = true
+    this.#patience.moved()
     this.#origin?.resume()
   }
 
@@ -370,26 +380,21 @@ export class Forward implements WireOwner {
     this.#flow.end('client-closed', this.#engine.clock())
   }
 
-  /** It is the client's turn: to send more of its body, or to take what waits for it. */
-  #isClientTooSlow(nowMs: number): boolean {
-    const { wire } = this.#client
-    const sending = !this.#requestDone && this.#origin !== null && !this.#origin.full
-    const moved = this.#flow.bytesUp + this.#flow.bytesDown - wire.waitingBytes
-    return this.#pace.isTooSlow(this.#engine.world.limits, nowMs, sending || wire.full, moved)
-  }
-
   sweep(nowMs: number): void {
     if (this.#over) return
-    if (this.#moved) this.#deadlineMs = nowMs + this.#engine.world.limits.originTimeoutMs
-    this.#moved = false
-    if (this.#isClientTooSlow(nowMs)) {
-      if (this.#responseBody !== null) this.#engine.count('client-too-slow')
-      this.#fail('client-too-slow')
-      return
+    const { wire } = this.#client
+    const sending = !this.#requestDone && this.#origin !== null && !this.#origin.full
+    const overdue = this.#patience.overdue(this.#engine.world.limits, nowMs, {
+      ofClient: sending || wire.full,
+      clientEnded: wire.ended,
+      movedBytes: this.#flow.bytesUp + this.#flow.bytesDown - wire.waitingBytes,
+    })
+    if (overdue === null) return
+    if (overdue === 'client-gone') wire.destroy()
+    else if (this.#responseBody === null) this.#fail(overdue)
+    else {
+      this.#engine.count(overdue)
+      this.#breakOff('timeout')
     }
-    // Who takes its answer slowly is the client's pace's business, not the origin's time.
-    if (nowMs < this.#deadlineMs || this.#client.wire.full) return
-    if (this.#responseBody === null) this.#fail('origin-timeout')
-    else this.#breakOff('timeout')
   }
 }

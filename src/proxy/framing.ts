@@ -94,12 +94,14 @@ export function bodyReader(framing: Framing): BodyReader {
   return new LengthReader(framing.kind === 'length' ? framing.length : 0)
 }
 
+/** `used` is where reading stopped; `content` what of it is content, in one piece. */
+export interface Read {
+  readonly used: number
+  readonly content: Buffer | null
+}
+
 /** Content that came together stays together: a chunk of one byte must not cost writes of its own. */
-export function readTogether(
-  reader: BodyReader,
-  bytes: Buffer,
-  start: number,
-): { used: number; content: Buffer | null } {
+export function readTogether(reader: BodyReader, bytes: Buffer, start: number): Read {
   if (reader instanceof LengthReader || reader instanceof CloseReader) {
     const used = reader.take(bytes, start)
     return { used, content: used > start ? part(bytes, start, used) : null }

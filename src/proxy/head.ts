@@ -65,7 +65,7 @@ export interface RequestHead {
   /** The client means to send more on this connection. */
   readonly keepAlive: boolean
   readonly expectsContinue: boolean
-  /** The protocols asked for, where Connection nominates Upgrade. */
+  /** The protocol asked for that may be: `websocket`, where Connection nominates Upgrade. */
   readonly upgrade: string | null
   readonly proxyAuthorization: string | null
   /** Its credentials for the origin sign in a connection (NTLM, Negotiate), not a request. */
@@ -88,6 +88,7 @@ export interface HeadFault {
 
 export const REQUEST_LINE_BYTES_MAX = 16_384
 const PLAIN_PORT = 80
+const WEBSOCKET = 'websocket'
 
 /**
  * `text` is the head in latin1, from the request line to the last field line's CR LF; `fieldsMax` is how
@@ -177,7 +178,7 @@ class Request implements RequestHead {
     // A proxy keeps no HTTP/1.0 client's connection, whatever it asks for (RFC 9112 section 9.3).
     this.keepAlive = this.minor === 1 && (names === NO_NAMES || !names.includes('close'))
     if (scan.times(UPGRADE) > 0 && this.minor === 1 && names.includes('upgrade')) {
-      this.upgrade = protocolsOf(scan.combined(UPGRADE)!)
+      this.upgrade = protocolOf(scan.combined(UPGRADE)!)
     }
     if (scan.times(VIA) > 0) this.via = listOf(scan.combined(VIA)!)
     if (scan.times(ACCEPT_LANGUAGE) > 0)
@@ -262,8 +263,11 @@ class Request implements RequestHead {
   }
 }
 
-/** What Upgrade asks for; null where it names nothing, or HTTP/2: in it other hosts could be asked for. */
-function protocolsOf(upgrade: string): string | null {
+/**
+ * What Upgrade asks for, where it is WebSocket and no more (RFC 6455 section 4.1): in any other protocol, such
+ * as TLS or HTTP/2, other hosts could be asked for behind our back. What is not offered is not switched to.
+ */
+function protocolOf(upgrade: string): string | null {
   const names = listOf(upgrade)
-  return names.length === 0 || names.includes('h2c') ? null : upgrade
+  return names.length === 1 && names[0] === WEBSOCKET ? WEBSOCKET : null
 }

@@ -1,8 +1,8 @@
 /**
  * Owns: the first bytes from the client of a tunnel: whether they are a TLS ClientHello, and the server name
  * in it. No I/O: the caller passes the bytes on, or holds them, as it likes.
- * Never: judges (policy/hello.ts does), keeps a reference to the bytes it is given, or reads a second hello:
- * what follows a HelloRetryRequest is not looked at.
+ * Never: judges (policy/hello.ts does), keeps a reference to the bytes it is given, or looks behind the hello:
+ * one that answers a HelloRetryRequest has a reader of its own (hello-retry.ts says where it begins).
  *
  * Source: RFC 8446 sections 4.1.2, 4.2 and 5.1; RFC 6066 section 3; RFC 9849 section 5 (ECH).
  */
@@ -49,6 +49,8 @@ const NAMELESS: Hello = { kind: 'tls', serverName: null, encrypted: false }
 export class HelloReader {
   /** Bytes read so far. */
   #bytes = 0
+  /** How many bytes of the last segment are of the hello, once it is `tls`. */
+  used = 0
   /** Bytes of the current record's header that have come, and of its content that have not. */
   #headerBytes = 0
   #headerLength = 0
@@ -68,7 +70,10 @@ export class HelloReader {
     if (this.#bytes === 0) {
       if (bytes.length === 0) return 'more'
       if (bytes[0] !== RECORD_HANDSHAKE) return ofOther(bytes[0]!)
-      if (isWhole(bytes)) return readHello(bytes, RECORD_HEADER_BYTES, messageEnd(bytes))
+      if (isWhole(bytes)) {
+        this.used = messageEnd(bytes)
+        return readHello(bytes, RECORD_HEADER_BYTES, this.used)
+      }
     }
     return this.#gather(bytes)
   }
@@ -99,6 +104,7 @@ export class HelloReader {
       if (state === 'more' && this.#bytes >= HELLO_BYTES_MAX) state = INCOMPLETE
       if (state !== 'more') {
         this.#message = null
+        this.used = at
         return state
       }
     }

@@ -77,8 +77,13 @@ export class OwnHost {
       return 'target-form'
     }
     if (head.via.length === 0) return null
-    return head.via.some((entry) => entry.endsWith(` ${via}`)) ? 'loop-detected' : null
+    return head.via.some((entry) => receivedBy(entry) === via) ? 'loop-detected' : null
   }
+}
+
+/** Whom an entry of Via names, without port and comment (RFC 9110 section 7.6.3). */
+function receivedBy(entry: string): string {
+  return /^[^ \t]+[ \t]+([^ \t:(]*)/.exec(entry)?.[1] ?? ''
 }
 
 /** True of OPTIONS about the gate as a whole: `*`. */

@@ -87,6 +87,7 @@ async function freeLater(): Promise<void> {
 /** No more connections; what is under way may end until `cutAtMs`, and is then cut; the log is flushed. */
 async function drain(): Promise<void> {
   listeners.close()
+  engine.draining = true
   while (listeners.clients.size > 0 && performance.now() < cutAtMs) {
     for (const client of listeners.clients) client.closeIfIdle()
     await nextTick()

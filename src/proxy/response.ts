@@ -90,7 +90,7 @@ class Response implements ResponseHead {
       names === NO_NAMES
         ? this.minor === 1
         : !names.includes('close') && (this.minor === 1 || names.includes('keep-alive'))
-    this.keepAlive = lasting && framing !== CLOSE && !this.#hasDoubtfulEnd()
+    this.keepAlive = lasting && framing !== CLOSE && !this.#hasDoubtfulEnd(method)
     if (scan.times(WWW_AUTHENTICATE) > 0) {
       this.connectionAuth = isConnectionAuth(scan.combined(WWW_AUTHENTICATE)!)
     }
@@ -135,8 +135,8 @@ class Response implements ResponseHead {
   }
 
   /** True where there may be no body, and the origin says that there is one: what follows may be it. */
-  #hasDoubtfulEnd(): boolean {
-    if (!forbidsLength(this.status)) return false
+  #hasDoubtfulEnd(method: string): boolean {
+    if (method !== 'HEAD' && this.status !== 304 && !forbidsLength(this.status)) return false
     const length = scan.times(CONTENT_LENGTH) > 0 ? equalLengths() : 0
     return length !== 0 || scan.times(TRANSFER_ENCODING) > 0
   }

@@ -103,8 +103,15 @@ export class Tunnel {
   }
 
   carry(bytes: Buffer, fromClient: boolean): void {
-    if (fromClient && this.#greeting !== null) this.#greet(this.#greeting.push(bytes), bytes)
-    else this.#pass(bytes, fromClient)
+    const greeting = this.#greeting
+    if (greeting !== null) {
+      if (fromClient) {
+        this.#greet(greeting.push(bytes))
+        return
+      }
+      if (greeting.hear(bytes)) this.#greeting = null
+    }
+    this.#pass(bytes, fromClient)
   }
 
   #pass(bytes: Buffer, fromClient: boolean): void {
@@ -121,21 +128,28 @@ export class Tunnel {
     if (to.wire.full) from.wire.pause()
   }
 
-  /** `last` came now, and is not held by the greeting. */
-  #greet(state: GreetingState, last: Buffer | null): void {
+  #greet(state: GreetingState): void {
     const greeting = this.#greeting!
     this.#active = true
     if (state === 'more') return
-    this.#greeting = null
-    if (state === 'pass') {
-      this.#pass(greeting.all(last), true)
-      return
-    }
-    this.#flow.verdict = greeting.verdict!
+    if (state === 'refused' || greeting.isDone) this.#greeting = null
+    if (state === 'refused') this.#refuse(greeting)
+    else this.#pass(greeting.take(), true)
+  }
+
+  #refuse(greeting: Greeting): void {
+    const flow = this.#flow
+    const client = this.#client.wire
+    flow.verdict = greeting.verdict!
     this.#ending = 'refused'
     this.#origin.wire.destroy()
-    if (greeting.isTls) this.#client.wire.write(TLS_ALERT)
-    this.#client.wire.end()
+    if (greeting.isTls && client.writable) {
+      client.write(TLS_ALERT)
+      flow.movedDown(TLS_ALERT.length)
+      // It is our own, and costs no minute.
+      flow.chargedBytes += TLS_ALERT.length
+    }
+    client.end()
     this.#cutAtMs = this.#engine.monotonic() + LAST_BYTES_MS
   }
 
@@ -158,7 +172,7 @@ export class Tunnel {
   /** The client says no more, or takes too long to say it. */
   #endGreeting(): void {
     const state = this.#greeting?.end() ?? null
-    if (state !== null) this.#greet(state, null)
+    if (state !== null) this.#greet(state)
   }
 
   /** Ends both sides at once. */

@@ -128,7 +128,7 @@ export class Wire {
       // What has to be copied in any case is; a large piece of another buffer need not be.
       if ((isShared || bytes.length <= JOINED_MAX) && this.#join(bytes)) return
       this.#flush()
-      if (this.destroyed) return
+      if (!this.writable) return
     }
     if (isShared) this.#writeCopy(bytes)
     else this.#send(bytes, bytes.buffer === delivering?.memory.buffer ? delivering : null)
@@ -140,7 +140,7 @@ export class Wire {
     if (this.#corks > 0) {
       if (this.#joinText(text)) return
       this.#flush()
-      if (this.destroyed) return
+      if (!this.writable) return
     }
     const request = requestToWrite()
     const status = this.#handle.writeLatin1String(request, text)
@@ -195,6 +195,14 @@ export class Wire {
     this.destroyed = true
     if (this.ending || this.#handle.reset() !== 0) this.#handle.close()
     closeSoon(this)
+  }
+
+  /** Nothing more can be written; what the other side said before is still to be read. */
+  #writeFailed(status: number): void {
+    this.error = status
+    this.ending = true
+    if (this.ended || this.#closeWhenWritten) this.destroy()
+    else this.resume()
   }
 
   #fail(status: number): void {
@@ -293,7 +301,7 @@ export class Wire {
     bytes: Uint8Array | null,
   ): void {
     if (status !== 0) {
-      this.#fail(status)
+      this.#writeFailed(status)
       return
     }
     if (!writeIsPending()) {
@@ -312,11 +320,9 @@ export class Wire {
     if (lease !== null) taken(lease)
     this.#pending--
     if (this.destroyed) return
-    if (status !== 0) this.#fail(status)
+    if (status !== 0) this.#writeFailed(status)
     else if (this.#pending === 0 && !this.#closeWhereDone()) this.owner.onDrain()
   }
-
-  // --- writing together ---
 
   #join(bytes: Buffer): boolean {
     const lease = this.#room(bytes.length)
@@ -348,7 +354,7 @@ export class Wire {
     if (lease === null) return
     this.#corked = null
     this.#corkedBytes = 0
-    if (!this.destroyed) this.#send(lease.memory.subarray(0, bytes), lease)
+    if (this.writable) this.#send(lease.memory.subarray(0, bytes), lease)
     leave(lease)
   }
 }

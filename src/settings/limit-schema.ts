@@ -36,7 +36,12 @@ export const tunnelsSchema = group({
     ),
   notTls: choice(TOLERANCE)
     .prefault('refuse')
-    .meta(about('On port 443: a tunnel whose first bytes are not TLS, such as SSH.', 'log')),
+    .meta(
+      about(
+        'On port 443: a tunnel that begins as no TLS does, such as SSH. What begins as TLS and breaks off or is wrong ends the tunnel on every port, whatever stands here.',
+        'log',
+      ),
+    ),
 })
 
 const limitKeys = group({
@@ -64,7 +69,7 @@ const limitKeys = group({
     .meta(about('How long resolving and connecting to an origin may take together.')),
   originTimeout: duration('100ms', '1h', '120s')
     .prefault('120s')
-    .meta(about('How long an origin may take to begin its answer.')),
+    .meta(about('How long an origin may be silent, before its answer or within it.')),
   connections: integer(1, 1_000_000, 20_000)
     .prefault(20_000)
     .meta(about('Connections from clients at a time, for each proxy thread.')),
@@ -81,7 +86,7 @@ const limitKeys = group({
     .prefault(30)
     .meta(
       about(
-        'Wrong passwords from one address (IPv6: one /64) within `failedLoginsWithin`; then no new one is tried from it but one each time that its share of that has passed. Who has signed in already goes on.',
+        'Wrong passwords from one address (IPv6: one /64) within `failedLoginsWithin`; then no new one is tried from it but one each time that its share of that has passed. Who has signed in already goes on, and a name that has not failed there may try once (docs/limits.md).',
       ),
     ),
   failedLoginsWithin: duration('10s', '24h', '5m')

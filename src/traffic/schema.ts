@@ -87,7 +87,7 @@ const VIEW: readonly (readonly [keyof TrafficRow, string, string])[] = [
   [
     'hello',
     'h.outcome',
-    'of a tunnel, what its first bytes said: matched (TLS for the host), mismatch, none, ech, not-tls, incomplete',
+    'of a tunnel, what its first bytes said: matched (TLS for the host), mismatch, none, ech, not-tls, incomplete, malformed',
   ],
   [
     'server_name',

@@ -285,7 +285,7 @@ describe('explain', () => {
       lists: [{ domain: 'bad.test', list: 'lists/porn.txt', line: 2 }],
     })
     expect(found.rules.map(({ rule }) => rule)).toEqual([
-      ...['request', 'zone', 'identity', 'neverBlock', 'category', 'quota', 'default'],
+      ...['request', 'zone', 'portal', 'identity', 'neverBlock', 'category', 'quota', 'default'],
     ])
     const { stdout } = await done(town, HTTPS, 'explain', 'a.bad.test', ...anna)
     expect(stdout).toMatch(/^BLOCK: This site is refused {2}category-blocked, by category:porn$/m)

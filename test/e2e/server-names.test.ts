@@ -7,16 +7,23 @@ import { createServer } from 'node:net'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { callService } from '../../src/cli/control.ts'
 import type { QuotaReport } from '../../src/ledger/report.ts'
+import { captureHello, type OpensslServer, startOpensslServer } from './stand/openssl-server.ts'
 import { curl, has, openssl, startChromium } from './stand/programs.ts'
 import { type Output, type TrafficLine, until } from './stand/sluss.ts'
-import { buildTown, FROM, type Town } from './stand/town.ts'
+import { buildTown, FROM, NAMES, type Town } from './stand/town.ts'
 import { openTunnel } from './stand/tunnel.ts'
 
 let town: Town
+/** A server of TLS that takes no key share but one of P-521: whose hello has another is asked again. */
+let picky: OpensslServer
 beforeAll(async () => {
-  town = await buildTown({ ports: [443] })
+  picky = await startOpensslServer(NAMES, ['-groups', 'P-521'])
+  town = await buildTown({ ports: [443, picky.port] })
 })
-afterAll(() => town.close())
+afterAll(async () => {
+  await town.close()
+  await picky.close()
+})
 
 /** Exchanges whose lines have been looked at; they come one after the other. */
 let seen = 0
@@ -25,10 +32,11 @@ beforeEach(async () => {
   counted = await reasons()
 })
 
-/** These settings of `tunnels` are in force. */
-async function tunnels(rules: string): Promise<void> {
+/** These settings of `tunnels`, and of `limits`, are in force. */
+async function tunnels(rules: string, limits = '{}'): Promise<void> {
   const { policy } = await town.sluss.status()
-  town.rewrite({ ports: [443], more: `tunnels: ${rules}` })
+  const more = `tunnels: ${rules}\nlimits: ${limits}`
+  town.rewrite({ ports: [443, picky.port], more })
   await town.sluss.policyAfter(policy)
 }
 
@@ -99,7 +107,7 @@ describe('curl', () => {
     expect(await theLine()).toMatchObject({
       ...{ host: 'news.test', verdict: 'refuse', reason: 'server-name-mismatch' },
       ...{ rule: 'tunnels.mismatch', hello: 'mismatch', server_name: 'www.news.test' },
-      ...{ ending: 'refused', bytes_up: 0, bytes_down: 0 },
+      ...{ ending: 'refused', bytes_up: 0, bytes_down: 7 },
     })
     expect(await times('server-name-mismatch')).toBe(1)
     expect((await ask('news.test')).code).toBe(0)
@@ -122,10 +130,17 @@ describe('curl', () => {
           rule: 'category:porn',
         },
         ...{ decision: 'KS 2026/17', hello: 'mismatch', server_name: 'www.bad.test' },
-        ...{ ending: 'refused', bytes_up: 0 },
+        ...{ ending: 'refused', bytes_up: 0, categories: 'porn' },
       })
       expect(requests.length).toBe(before)
     }
+  })
+
+  it('says a blocked one: the log has it under its category', async () => {
+    const before = town.sluss.ended("categories = 'porn'").length
+    expect(before).toBeGreaterThan(0)
+    const found = await town.sluss.run('log', 'search', '--category', 'porn', '--format', 'json')
+    expect(found.stdout.match(/"www\.bad\.test"/g)).toHaveLength(before)
   })
 
   it('says a metered one behind a host that is not: it costs minutes', async () => {
@@ -142,6 +157,7 @@ describe('curl', () => {
     expect(await theLine()).toMatchObject({
       ...{ host: 'news.test', verdict: 'allow', rule: 'category:social' },
       ...{ hello: 'mismatch', server_name: 'face.test' },
+      ...{ categories: 'social', platforms: 'face' },
     })
     await until('a minute is charged', async () => (await used()) > 0)
   })
@@ -188,6 +204,94 @@ describe('openssl s_client', () => {
       expect((await say(['-servername', 'news.test', ...args])).stdout).toContain('hello from x')
       expect(await theLine()).toMatchObject({ hello: 'matched', server_name: 'news.test' })
     }
+  })
+})
+
+describe('openssl s_client to a server that asks for another key share', () => {
+  const ask = (name: string) => {
+    const args = ['-connect', `help.test:${picky.port}`, '-servername', name, '-msg']
+    return openssl(town, [...args, '-groups', 'X25519:P-521'], 'GET / HTTP/1.0\r\n\r\n')
+  }
+
+  it('says its name twice, and is heard', async () => {
+    await tunnels('{ mismatch: refuse }')
+    const { stdout, stderr } = await ask('help.test')
+    expect(stdout).toContain('HTTP/1.0 200 ok')
+    expect((stdout + stderr).match(/^>>> .*ClientHello$/gm)).toHaveLength(2)
+    expect(await theLine()).toMatchObject({
+      ...{ host: 'help.test', verdict: 'allow', hello: 'matched', server_name: 'help.test' },
+    })
+  })
+
+  it('says a blocked one in names that are none: ended', async () => {
+    await tunnels('{ mismatch: allow }')
+    for (const name of ['*.bad.test', 'www.bad.test..', '-x.bad.test', 'bad.test:443']) {
+      expect((await ask(name)).stderr).toMatch(DENIED)
+      expect(await theLine()).toMatchObject({
+        ...{ verdict: 'block', rule: 'category:porn', hello: 'mismatch', server_name: name },
+        ...{ categories: 'gambling,porn', bytes_up: 0 },
+      })
+    }
+  })
+})
+
+describe('a hello that is not said in one piece, to a never-block host', () => {
+  /** Says `parts`, each once it has read `when`, or the end; gives what it has read at the end. */
+  async function say(...parts: readonly { bytes: Buffer; when?: string }[]): Promise<string> {
+    const { reply, socket } = await openTunnel(town.sluss.port, `help.test:${picky.port}`)
+    expect(reply.status).toBe(200)
+    let read = ''
+    socket.setEncoding('latin1').on('data', (part: string) => {
+      read += part
+    })
+    socket.on('error', () => {})
+    const closed = once(socket, 'close')
+    socket.resume()
+    for (const { bytes, when } of parts) {
+      if (when !== undefined)
+        await until('its turn', () => read.includes(when) || socket.readableEnded)
+      socket.write(bytes)
+    }
+    await closed
+    return read
+  }
+  /** Its version, and the beginning of its random (RFC 8446 section 4.1.3). */
+  const HELLO_RETRY = '\x03\x03\xcf\x21\xad\x74\xe5\x9a\x61\x11'
+  const lax = '{ notTls: allow, mismatch: allow }'
+
+  it('and then only after a pause, is ended', async () => {
+    const hello = await captureHello('www.bad.test', 'P-521')
+    await tunnels(lax, '{ headTimeout: 300ms }')
+    const rest = { bytes: hello.subarray(100), when: 'anything at all' }
+    expect(await say({ bytes: hello.subarray(0, 100) }, rest)).toBe('')
+    expect(await theLine()).toMatchObject({
+      ...{ host: 'help.test', verdict: 'refuse', reason: 'tunnel-not-tls', rule: 'tunnels' },
+      ...{ hello: 'incomplete', bytes_up: 0, ending: 'refused' },
+    })
+  })
+
+  it('behind an empty record, is ended', async () => {
+    const hello = await captureHello('www.bad.test', 'P-521')
+    await tunnels(lax)
+    const empty = Buffer.from([0x16, 3, 1, 0, 0])
+    expect(await say({ bytes: Buffer.concat([empty, hello]) })).toBe('')
+    expect(await theLine()).toMatchObject({
+      ...{ host: 'help.test', verdict: 'refuse', reason: 'tunnel-not-tls', rule: 'tunnels' },
+      ...{ hello: 'malformed', bytes_up: 0, ending: 'refused' },
+    })
+  })
+
+  it('and that names a blocked one when it is asked again, is ended', async () => {
+    const first = await captureHello('help.test', 'X25519:P-521')
+    const second = await captureHello('www.bad.test', 'P-521')
+    await tunnels(lax)
+    const read = await say({ bytes: first }, { bytes: second, when: HELLO_RETRY })
+    expect(read.slice(-7)).toBe('\x15\x03\x03\x00\x02\x02\x31')
+    expect(await theLine()).toMatchObject({
+      ...{ verdict: 'block', rule: 'category:porn', hello: 'mismatch' },
+      ...{ server_name: 'www.bad.test', categories: 'gambling,porn' },
+      ...{ bytes_up: first.length, bytes_down: read.length, ending: 'refused' },
+    })
   })
 })
 

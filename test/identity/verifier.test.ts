@@ -11,6 +11,7 @@ import type { Users } from '../../src/identity/users-file.ts'
 import {
   BasicVerifier,
   FAILED_MS,
+  QUEUE_WAIT_MS,
   VERIFIED_IDLE_MS,
   type VerifierOptions,
 } from '../../src/identity/verifier.ts'
@@ -319,7 +320,130 @@ describe('failed logins', () => {
   })
 })
 
+describe('one wrong password on several threads', () => {
+  /** Two verifiers with one guard that remembers what was wrong. */
+  function setUpTwo() {
+    const wrong = new Set<string>()
+    const hex = (mark: Uint8Array) => Buffer.from(mark).toString('hex')
+    const guard = {
+      ...guardOf(100),
+      foundWrong: (mark: Uint8Array) => !wrong.has(hex(mark)) && wrong.add(hex(mark)) === wrong,
+      wasWrong: (mark: Uint8Array) => wrong.has(hex(mark)),
+    }
+    return { guard, one: setUp({ guard }), other: setUp({ guard }) }
+  }
+
+  it('is hashed and counted on the first', async () => {
+    const { guard, one, other } = setUpTwo()
+    expect(await one.say('anna', 'old')).toBe('credentials-wrong')
+    expect(await other.say('anna', 'old', THERE)).toBe('credentials-wrong')
+    expect([guard.failures.length, one.derived, other.derived]).toEqual([1, ['old'], []])
+    expect(await other.say('anna', 'right')).toBe('anna [it]')
+  })
+
+  it('is counted once where both hash it at the same time', async () => {
+    const { guard, one, other } = setUpTwo()
+    one.state.held = true
+    other.state.held = true
+    const answers = [one.say('anna', 'old'), other.say('anna', 'old')]
+    await settle()
+    one.finish()
+    other.finish()
+    expect(await Promise.all(answers)).toEqual(['credentials-wrong', 'credentials-wrong'])
+    expect(guard.failures).toHaveLength(1)
+  })
+
+  it('is not counted again after minutes, nor after a reload', async () => {
+    const { guard, one, other } = setUpTwo()
+    await one.say('anna', 'old')
+    one.state.nowMs += FAILED_MS + 1
+    await one.say('anna', 'old')
+    other.verifier.replaceUsers(usersOf({ anna: ['right'], bo: ['new'] }))
+    await other.say('anna', 'old')
+    expect([guard.failures.length, one.derived.length, other.derived.length]).toEqual([1, 1, 0])
+  })
+
+  it('may be right once the user has another', async () => {
+    const { one, other } = setUpTwo()
+    await one.say('anna', 'next')
+    for (const { verifier } of [one, other]) verifier.replaceUsers(usersOf({ anna: ['next'] }))
+    expect([await other.say('anna', 'next'), await one.say('anna', 'next')]).toEqual([
+      'anna []',
+      'anna []',
+    ])
+  })
+})
+
+describe('spellings of the same credentials', () => {
+  it('are the same', async () => {
+    const { verifier, derived } = setUp()
+    const token = formatBasic('anna', 'right').slice('Basic '.length)
+    for (const field of ['Basic T', 'basic T', 'BASIC   T', 'Basic T  ']) {
+      expect(await verifier.verify(field.replace('T', token), HERE)).toMatchObject({ known: true })
+    }
+    expect(derived).toEqual(['right'])
+    for (const field of ['Bearer T', 'Basi T', 'BasicT', `T`]) {
+      expect(verifier.verify(field.replace('T', token), HERE)).toMatchObject({ known: false })
+    }
+  })
+})
+
+describe('the wait for a turn', () => {
+  it('has an end: nothing is hashed, and nothing is held against anybody', async () => {
+    const guard = guardOf(100)
+    const timers: (() => void)[] = []
+    const after = (ms: number, then: () => void) => {
+      expect(ms).toBe(QUEUE_WAIT_MS)
+      timers.push(then)
+      return () => {}
+    }
+    const { say, state, finish, derived, verifier } = setUp({ concurrentMax: 1, guard, after })
+    state.held = true
+    const first = say('anna', 'right')
+    const late = say('bo', 'also right')
+    await settle()
+    for (const then of timers) then()
+    expect(await late).toBe('credentials-unavailable')
+    finish()
+    expect(await first).toBe('anna [it]')
+    expect([derived, guard.failures, verifier.counts.unavailable]).toEqual([['right'], [], 1])
+    expect(await say('bo', 'also right')).toBe('bo []')
+  })
+
+  it('is short for a newcomer where the others have failed, one from each address', async () => {
+    const failures = new Set<number>()
+    const guard: LoginGuard = {
+      ...guardOf(100),
+      suspicionOf: (source) => (failures.has(source) ? 1 : 0),
+      failed: (source) => void failures.add(source),
+    }
+    const { say, state, finish, derived } = setUp({ concurrentMax: 1, guard })
+    const from = (i: number) => ipv4(10, 1, 0, i)
+    for (let i = 0; i < 200; i++) await say('anna', `guess ${i}`, from(i))
+    state.held = true
+    const guesses = Array.from({ length: 200 }, (_, i) => say('anna', `next ${i}`, from(i)))
+    const honest = say('bo', 'also right', THERE)
+    await settle()
+    finish()
+    expect(await honest).toBe('bo []')
+    // After the one under way.
+    expect(derived.indexOf('also right')).toBe(201)
+    await Promise.all(guesses)
+  })
+})
+
 describe('replaceUsers', () => {
+  it('forgets what was wrong of those alone whose hash is another', async () => {
+    const guard = guardOf(100)
+    const { verifier, say, derived } = setUp({ guard })
+    for (const name of ['anna', 'bo', 'nobody']) await say(name, 'old')
+    verifier.replaceUsers(usersOf({ anna: ['right', 'press'], bo: ['other'], eva: ['eva1'] }))
+    for (const name of ['anna', 'nobody']) await say(name, 'old')
+    expect([derived.length, guard.failures.length]).toEqual([3, 3])
+    await say('bo', 'old')
+    expect([derived.length, guard.failures.length]).toEqual([4, 4])
+  })
+
   it('forgets who is gone or has a new password, keeps the rest, and gives new groups', async () => {
     const { verifier, say, derived } = setUp()
     verifier.replaceUsers(usersOf({ anna: ['right', 'it'], bo: ['bo1'], eva: ['eva1'] }))

@@ -157,6 +157,11 @@ describe('3. portal', () => {
 
 describe('2. zone and 4. identity', () => {
   check('barred', { identified: barred }, 'refuse logins-of-address limits.failedLogins')
+  check(
+    'cannot be checked',
+    { identified: { known: false, reason: 'credentials-unavailable' } },
+    'refuse credentials-unavailable zone:office',
+  )
   check('no zone before barred', { zone: null, identified: barred }, 'refuse zone-unknown zones')
   const open: Site = { neverBlock: true }
   const barredThere = { identified: barred, site: open }

@@ -225,6 +225,18 @@ describe('never-block', () => {
   check('on both is counted', to('own.se'), 'mismatch | own.se | server-name-mismatch')
   check('without a name is counted', to(null), 'none | server-name-missing')
   check('and not TLS is counted', { ...to(null), came: 'not-tls' }, 'not-tls | tunnel-not-tls')
+  const broken = 'refuse tunnel-not-tls tunnels'
+  check('frees no TLS that is wrong', { ...to(null), came: 'malformed' }, `malformed | ${broken}`)
+  check(
+    'frees no hello that breaks off',
+    { ...to(null), came: 'incomplete' },
+    `incomplete | ${broken}`,
+  )
+  check(
+    'frees no name that only ends in one',
+    to('x..own.se'),
+    'mismatch | x..own.se | refuse server-name-mismatch tunnels.mismatch',
+  )
   check(
     'of a server name frees no host',
     { name: '1177.se', tunnels: refuseAll },
@@ -234,22 +246,32 @@ describe('never-block', () => {
 
 describe('names that are no names', () => {
   const refused = 'refuse server-name-mismatch tunnels.mismatch'
+  const broken = 'refuse server-name-mismatch tunnels'
   for (const [name, shown] of [
-    ['a b.se', 'a\\x20b.se'],
-    ['site.example\0.porn.se', 'site.example\\x00.porn.se'],
-    ['\u202ese.etis', '\\u202ese.etis'],
-    ['..', '..'],
+    ['a b', 'a\\x20b'],
+    ['porn.se\0.site.example', 'porn.se\\x00.site.example'],
+    ['\u202ese', '\\u202ese'],
     ['\ufffd\ufffd', '\\ufffd\\ufffd'],
     ['<script>', '<script>'],
     ['x'.repeat(9_000), `${'x'.repeat(HOST_LENGTH_MAX - 1)}…`],
-    ['999.1', '999.1'],
   ] as const) {
-    check(
-      JSON.stringify(name.slice(0, 30)),
-      { name, tunnels: { mismatch: 'refuse' } },
-      `mismatch | ${shown} | ${refused}`,
-    )
+    check(JSON.stringify(name.slice(0, 30)), { name }, `mismatch | ${shown} | ${broken}`)
   }
+  const name = 'a b.porn.se'
+  const porn = 'block category-blocked category:porn'
+  check('in a blocked domain', { name }, `mismatch | a\\x20b.porn.se | ${porn}`)
+  const social = { name: 'facebook.com:443', tunnels: { mismatch: 'log' } } as const
+  const metered = 'metered social facebook.com'
+  check(
+    'in a metered domain',
+    social,
+    `mismatch | facebook.com:443 | server-name-mismatch | ${metered}`,
+  )
+  check(
+    'in the host itself',
+    { name: 'site.example:443', tunnels: { mismatch: 'refuse' } },
+    `mismatch | site.example:443 | ${refused}`,
+  )
   check(
     'another address',
     { host: '192.0.2.1', name: '192.0.2.2', tunnels: refuseAll },
@@ -262,8 +284,8 @@ describe('names that are no names', () => {
   )
   check(
     'with an address for host',
-    { host: '192.0.2.1', name: 'a b', tunnels: refuseAll },
-    `mismatch | a\\x20b | ${refused}`,
+    { host: '192.0.2.1', name: '*.se', tunnels: refuseAll },
+    `mismatch | *.se | ${refused}`,
   )
 })
 
@@ -308,26 +330,32 @@ describe('an encrypted hello', () => {
     { ...nameless, tunnels: { noServerName: 'refuse' } },
     'none | refuse server-name-missing tunnels.noServerName',
   )
-  const broken = { encrypted: true, name: 'a b' }
-  check('with a broken name', { ...broken, tunnels: refuseAll }, `ech | a\\x20b | ${refused}`)
+  const broken = { encrypted: true, name: '*.se' }
+  check('with a broken name', { ...broken, tunnels: refuseAll }, `ech | *.se | ${refused}`)
   check(
     'nor escapes the rule for that',
     { ...broken, tunnels: { mismatch: 'refuse' } },
-    'mismatch | a\\x20b | refuse server-name-mismatch tunnels.mismatch',
+    'mismatch | *.se | refuse server-name-mismatch tunnels.mismatch',
   )
 })
 
 describe('what is not TLS', () => {
-  const refused = 'refuse tunnel-not-tls tunnels.notTls'
-  for (const [came, outcome, elsewhere] of [
-    ['not-tls', 'not-tls', 'not-tls | goes on'],
-    ['malformed', 'not-tls', `not-tls | ${refused}`],
-    ['incomplete', 'incomplete', `incomplete | ${refused}`],
-  ] as const) {
-    check(`${came}, allowed`, { came }, `${outcome} | goes on`)
-    check(`${came}, counted`, { came, tunnels: { notTls: 'log' } }, `${outcome} | tunnel-not-tls`)
-    check(`${came}, refused`, { came, tunnels: refuseAll }, `${outcome} | ${refused}`)
-    check(`${came}, on another port`, { came, port: 8443, tunnels: refuseAll }, elsewhere)
+  const came = 'not-tls'
+  const refused = 'not-tls | refuse tunnel-not-tls tunnels.notTls'
+  check('allowed', { came }, 'not-tls | goes on')
+  check('counted', { came, tunnels: { notTls: 'log' } }, 'not-tls | tunnel-not-tls')
+  check('refused', { came, tunnels: refuseAll }, refused)
+  check('on another port', { came, port: 8443, tunnels: refuseAll }, 'not-tls | goes on')
+})
+
+describe('what begins as TLS and is none', () => {
+  for (const came of ['malformed', 'incomplete'] as const) {
+    const ended = `${came} | refuse tunnel-not-tls tunnels`
+    for (const notTls of ['allow', 'log', 'refuse'] as const) {
+      check(`${came}, ${notTls}`, { came, tunnels: { notTls } }, ended)
+      check(`${came}, ${notTls}, on another port`, { came, port: 8443, tunnels: { notTls } }, ended)
+    }
+    check(`${came}, of an address`, { came, host: '192.0.2.1' }, ended)
   }
 })
 
@@ -383,6 +411,10 @@ describe('for any policy, facts and hello', () => {
             expect(judged.metered).toEqual({ facts: named, verdict: own })
           } else {
             expect(judged.metered).toBeNull()
+          }
+          expect(judged.labels).toEqual(named === null ? null : of.labels)
+          if (hello.kind === 'malformed' || hello.kind === 'incomplete') {
+            expect(judged.verdict?.action).toBe('refuse')
           }
         },
       ),

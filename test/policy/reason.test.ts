@@ -40,6 +40,7 @@ const RETRIED: readonly Reason[] = [
   'connections-of-user',
   'tunnels-full',
   'logins-of-address',
+  'credentials-unavailable',
   'log-unavailable',
 ]
 

@@ -44,7 +44,7 @@ describe('draining', () => {
     })
     await once(browser, 'close')
     expect(received).toBe(LARGE.length)
-    expect(listeners.clients.size).toBe(0)
+    await vi.waitUntil(() => listeners.clients.size === 0)
   })
 
   it('ends a connection whose request has not wholly come only when it is cut', async () => {

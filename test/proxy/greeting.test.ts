@@ -2,34 +2,19 @@
  * Owns: what becomes of a tunnel by its first bytes: passed on whole, refused, or never finished.
  * Never: judges names; the tests of policy/hello.ts do.
  */
-import type { Socket } from 'node:net'
 import fc from 'fast-check'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import type { Engine } from '../../src/proxy/engine.ts'
-import type { Flow } from '../../src/proxy/flow.ts'
-import { Greeting } from '../../src/proxy/greeting.ts'
-import { parseRequestHead } from '../../src/proxy/head.ts'
-import { Tunnel } from '../../src/proxy/tunnel.ts'
-import {
-  helloBody,
-  message,
-  nameEntry,
-  serverNames,
-  tlsRecord,
-  tlsRecords,
-} from './client-hello.ts'
+import { tlsRecord, tlsRecords } from './client-hello.ts'
 import { openEngine } from './engines.ts'
-import { Reading } from './reading.ts'
+import { ALERT, HOST, helloOf, openStand, type Stand, said } from './greetings.ts'
 import { until, Wires } from './wires.ts'
 import { openWorld } from './world.ts'
 
-/** A fatal alert, access_denied. */
-const ALERT = '\x15\x03\x03\x00\x02\x02\x31'
-const HOST = 'www.news.test'
-
-const helloOf = (name: string) => message(helloBody({ extensions: [serverNames(nameEntry(name))] }))
 const MATCHED = tlsRecord(helloOf(HOST))
 const OTHER = tlsRecord(helloOf('other.test'))
+/** What a client may say on before the origin answers. */
+const EARLY = tlsRecord(Buffer.from('early data'), { type: 0x17 })
 
 let wires: Wires
 let nowMs: number
@@ -43,47 +28,8 @@ beforeEach(async () => {
 })
 afterEach(() => wires.close())
 
-interface Stand {
-  readonly client: Socket
-  readonly fromOrigin: Socket
-  readonly atClient: Reading
-  readonly atOrigin: Reading
-  readonly flow: Flow
-  readonly tunnel: Tunnel
-  closes: number
-}
-
-/** A tunnel to HOST, as a client that is let in opens it; `first` came with the CONNECT. */
-async function open(first: Buffer = Buffer.alloc(0), port = 443): Promise<Stand> {
-  const [client, origin] = [await wires.accept(), await wires.dial()]
-  const text = `CONNECT ${HOST}:${port} HTTP/1.1\r\nHost: ${HOST}:${port}\r\n`
-  const head = parseRequestHead(text, 200)
-  if ('fault' in head) throw new Error(head.fault)
-  const asker = engine.askerAt('127.0.0.1')
-  const identified = await engine.identify(asker.zone, asker, null)
-  const facts = engine.gather(head, asker, identified, null)
-  const flow = engine.begin(head, asker, facts, engine.decide(facts).verdict)
-  const stand: Stand = {
-    client: client.peer,
-    fromOrigin: origin.peer,
-    atClient: new Reading(client.peer),
-    atOrigin: new Reading(origin.peer),
-    flow,
-    tunnel: new Tunnel({
-      ...{ client: client.wire, origin: origin.wire, flow, engine },
-      greeting: new Greeting(engine, flow, facts),
-      onClose: () => stand.closes++,
-    }),
-    closes: 0,
-  }
-  stand.tunnel.start(first)
-  return stand
-}
-
-function said({ flow }: Stand) {
-  const { hello, serverName, verdict, ending, bytesUp, bytesDown } = flow
-  return { hello, serverName, verdict: verdict.action, ending, bytesUp, bytesDown }
-}
+const open = (first?: Buffer, port?: number): Promise<Stand> =>
+  openStand({ wires, engine, ...(first && { first }), ...(port && { port }) })
 
 /** Refused: not a byte has reached the origin, and the tunnel is over once the client has gone. */
 async function isRefused(stand: Stand, expected: object, alert: string): Promise<void> {
@@ -91,14 +37,15 @@ async function isRefused(stand: Stand, expected: object, alert: string): Promise
   expect([stand.atClient.text, stand.atOrigin.text]).toEqual([alert, ''])
   stand.client.end()
   await until(() => stand.closes === 1)
-  expect(said(stand)).toMatchObject({ ending: 'refused', bytesUp: 0, bytesDown: 0, ...expected })
+  const bytesDown = alert.length
+  expect(said(stand)).toMatchObject({ ending: 'refused', bytesUp: 0, bytesDown, ...expected })
   expect(engine.counters.reasons[stand.flow.verdict.reason]).toBe(1)
 }
 
 describe('a hello that is let through', () => {
   for (const [name, first, rest] of [
     ['with the CONNECT', MATCHED, ''],
-    ['with the CONNECT, and more', Buffer.concat([MATCHED, Buffer.from('early')]), 'more'],
+    ['with the CONNECT, and more', Buffer.concat([MATCHED, EARLY]), EARLY.toString('latin1')],
     ['after the CONNECT', Buffer.alloc(0), MATCHED.toString('latin1')],
     ['split by the CONNECT', MATCHED.subarray(0, 3), MATCHED.toString('latin1', 3)],
   ] as const) {
@@ -142,8 +89,11 @@ describe('a hello that is let through', () => {
     const cuts = fc.array(fc.integer({ min: 1, max: 80 }), { minLength: 1, maxLength: 12 })
     const size = fc.integer({ min: 1, max: 60 })
     await fc.assert(
-      fc.asyncProperty(size, cuts, fc.string({ maxLength: 40 }), async (record, lengths, rest) => {
-        const bytes = Buffer.concat([tlsRecords(helloOf(HOST), record), Buffer.from(rest)])
+      fc.asyncProperty(size, cuts, fc.nat({ max: 40 }), async (record, lengths, early) => {
+        const rest = tlsRecords(Buffer.alloc(early), 17).map((byte) =>
+          byte === 0x16 ? 0x17 : byte,
+        )
+        const bytes = Buffer.concat([tlsRecords(helloOf(HOST), record), rest])
         const stand = await open()
         stand.client.setNoDelay(true)
         let at = 0
@@ -289,13 +239,28 @@ describe('a hello that is never whole', () => {
     expect(stand.atOrigin.length).toBe(0)
   })
 
-  it('is passed on where the setting says so, and counted', async () => {
-    engine.replace(openWorld(2, { tunnels: { notTls: 'log' } }))
-    const stand = await open(MATCHED.subarray(0, 50))
-    stand.client.end()
-    await until(() => stand.atOrigin.ended)
-    expect(stand.atOrigin.bytes.equals(MATCHED.subarray(0, 50))).toBe(true)
-    expect(said(stand)).toMatchObject({ hello: 'incomplete', verdict: 'allow', bytesUp: 50 })
-    expect(engine.counters.reasons['tunnel-not-tls']).toBe(1)
+  it('is never passed on, whatever the setting and the port', async () => {
+    const over = { tunnels: { notTls: 'allow' }, ports: { connect: [443, 22] } }
+    engine.replace(openWorld(2, over))
+    for (const port of [443, 22]) {
+      const stand = await open(MATCHED.subarray(0, 50), port)
+      stand.client.write(MATCHED.subarray(50, 60))
+      nowMs += engine.world.limits.headTimeoutMs
+      await until(() => {
+        stand.tunnel.sweep(nowMs)
+        nowMs += 1_000
+        return stand.atClient.ended
+      })
+      expect([stand.atClient.text, stand.atOrigin.text]).toEqual(['', ''])
+      expect(said(stand)).toMatchObject(incomplete)
+      expect(stand.flow.verdict.rule).toBe('tunnels')
+    }
+  })
+
+  it('nor is what is TLS and no hello', async () => {
+    engine.replace(openWorld(2, { tunnels: { notTls: 'allow' } }))
+    const empty = Buffer.concat([tlsRecord(Buffer.alloc(0)), OTHER])
+    const malformed = { hello: 'malformed', serverName: '', verdict: 'refuse' }
+    await isRefused(await open(empty), malformed, '')
   })
 })

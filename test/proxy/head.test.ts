@@ -389,7 +389,24 @@ describe('Connection', () => {
   check('HTTP/1.0', http10(), { keepAlive: false })
   check('HTTP/1.0 with keep-alive', http10('Connection: keep-alive'), { keepAlive: false })
   check('Upgrade', get('Connection: Upgrade', 'Upgrade: websocket'), { upgrade: 'websocket' })
-  check('two Upgrades', get('Connection: upgrade', 'Upgrade: a', 'Upgrade: b'), { upgrade: 'a, b' })
+  check('Upgrade in other letters', get('Connection: UPGRADE', 'Upgrade: WebSocket'), {
+    upgrade: 'websocket',
+  })
+  for (const protocols of [
+    'chat',
+    'TLS/1.0',
+    'h2c',
+    'websocket/13',
+    'websocket, chat',
+    'connect-ip',
+  ]) {
+    check(`Upgrade: ${protocols}`, get('Connection: upgrade', `Upgrade: ${protocols}`), {
+      upgrade: null,
+    })
+  }
+  check('two Upgrades', get('Connection: upgrade', 'Upgrade: websocket', 'Upgrade: websocket'), {
+    upgrade: null,
+  })
   check('Upgrade not nominated', get('Upgrade: websocket'), { upgrade: null })
   check('Upgrade to nothing', get('Connection: upgrade', 'Upgrade: ,'), { upgrade: null })
   check('Upgrade to HTTP/2', get('Connection: upgrade', 'Upgrade: websocket, H2C'), {

@@ -134,4 +134,21 @@ describe('a request to the portal', () => {
     expect(own.faultOf(own.headOf(again, asker, nobody), 'us')).toBe('loop-detected')
     expect(own.faultOf(own.headOf(again, asker, nobody), 'another')).toBe(null)
   })
+
+  for (const [via, loops] of [
+    ['1.1 us (a comment)', true],
+    ['1.1 us (one, and another), 1.1 b', true],
+    ['HTTP/1.1\t us:3128', true],
+    ['1.0 a, 1.1 US(c)', true],
+    ['1.1 us.example', false],
+    ['1.1 not-us', false],
+    ['1.1 a (us)', false],
+    ['1.1 a (from us)', false],
+    ['us', false],
+  ] as const) {
+    it(`Via: ${via} ${loops ? 'is a circle' : 'is none'}`, () => {
+      const again = headOf('GET http://a.test/ HTTP/1.1', 'Host: a.test', `Via: ${via}`)
+      expect(own.faultOf(again, 'us')).toBe(loops ? 'loop-detected' : null)
+    })
+  }
 })

@@ -3,6 +3,7 @@
  * Never: judges; it posts what it counted.
  */
 import { parentPort, workerData } from 'node:worker_threads'
+import { parseUserName } from '../../src/policy/index.ts'
 import { FailedLogins } from '../../src/proxy/failed-logins.ts'
 import { Tally } from '../../src/proxy/tally.ts'
 
@@ -49,5 +50,6 @@ for (let round = 0; round < ROUNDS; round++) {
 }
 while (tally.take('address', KEY, LIMIT)) held++
 let failures = 0
-for (; !logins.isBarred(KEY); failures++) logins.failed(KEY)
+const name = parseUserName('anna')!
+for (; !logins.isBarred(KEY, name); failures++) logins.failed(KEY, name)
 parentPort?.postMessage({ seenMost, held, failures } satisfies HammerResult)
