@@ -118,7 +118,11 @@ const constant = (place: string, what: string, reason: Reason | null, follows = 
 }
 
 const CONSTANTS: readonly Constant[] = [
-  constant('proxy/incoming.ts BLANK_BYTES_MAX', 'empty lines before a request line', 'request-line'),
+  constant(
+    'proxy/incoming.ts BLANK_BYTES_MAX',
+    'empty lines before a request line',
+    'request-line',
+  ),
   constant('proxy/request-line.ts METHOD_LENGTH_MAX', 'a method', 'request-line'),
   constant('policy/host.ts HOST_TEXT_LENGTH_MAX', 'a host as it is written', 'host-malformed'),
   constant('policy/host.ts HOST_LENGTH_MAX', 'a host in normal form', 'host-malformed'),

@@ -87,6 +87,14 @@ describe('a server name in the tunnel', () => {
       ['example.se', '', '--set', 'tunnels.noServerName=refuse'],
       'REFUSE: The server name is missing  server-name-missing, by tunnels.noServerName, for the server name',
     ],
+    [
+      ['example.se', '*.pornhub.com'],
+      'BLOCK: This site is refused  category-blocked, by category:porn, for the server name',
+    ],
+    [
+      ['example.se', 'a b'],
+      'REFUSE: The server name is another  server-name-mismatch, by tunnels, for the server name',
+    ],
     // The record says so too.
     [
       ['example.se', 'facebook.com'],
