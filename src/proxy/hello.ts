@@ -55,6 +55,8 @@ export class HelloReader {
   #headerBytes = 0
   #headerLength = 0
   #recordLeft = 0
+  /** The type of the current record, as far as it matters. */
+  #isHandshake = true
   /** The message, its header first, from as many records as it lies in. */
   #message: Buffer | null = null
   #messageBytes = 0
@@ -69,8 +71,8 @@ export class HelloReader {
   push(bytes: Buffer): HelloState {
     if (this.#bytes === 0) {
       if (bytes.length === 0) return 'more'
-      if (bytes[0] !== RECORD_HANDSHAKE) return ofOther(bytes[0]!)
-      if (isWhole(bytes)) {
+      if (bytes[0]! < RECORD_FIRST || bytes[0]! > RECORD_LAST) return NOT_TLS
+      if (bytes[0] === RECORD_HANDSHAKE && isWhole(bytes)) {
         this.used = messageEnd(bytes)
         return readHello(bytes, RECORD_HEADER_BYTES, this.used)
       }
@@ -114,12 +116,17 @@ export class HelloReader {
   /** One byte of a record's header: type, version (the minor one means nothing), length. */
   #takeHeader(byte: number): HelloState {
     const place = this.#headerBytes++
+    const isFirst = this.#bytes <= 1
     if (place === 0) {
-      if (byte === RECORD_HANDSHAKE) return 'more'
+      this.#isHandshake = byte === RECORD_HANDSHAKE
       // Nothing may come between the parts of a message (RFC 8446 section 5.1).
-      return MALFORMED
+      return this.#isHandshake || isFirst ? 'more' : MALFORMED
     }
-    if (place === 1) return byte === MAJOR_VERSION ? 'more' : MALFORMED
+    if (place === 1) {
+      // Other protocols may begin with the type of a record, but not go on with its version.
+      if (byte !== MAJOR_VERSION) return isFirst ? NOT_TLS : MALFORMED
+      return this.#isHandshake ? 'more' : MALFORMED
+    }
     if (place === 2) return 'more'
     if (place === 3) {
       this.#headerLength = byte << 8
@@ -170,13 +177,6 @@ export class HelloReader {
     return grown
   }
 }
-
-/**
- * A first byte that begins no handshake. Some servers overlook an alert before the hello, so other records
- * of TLS are not what is let through as another protocol.
- */
-const ofOther = (byte: number) =>
-  byte >= RECORD_FIRST && byte <= RECORD_LAST ? MALFORMED : NOT_TLS
 
 const two = (bytes: Buffer, at: number) => (bytes[at]! << 8) | bytes[at + 1]!
 

@@ -495,7 +495,7 @@ describe('a download', () => {
     const wire = open()
     wire.send(request('GET'))
     await wire.ended()
-    expect(wire.rest).not.toContain('0\r\n\r\n')
+    expect(wire.rest).not.toContain('\n0\r\n\r\n')
   })
 })
 

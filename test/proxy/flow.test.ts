@@ -2,18 +2,20 @@ import { describe, expect, it } from 'vitest'
 import { Flow } from '../../src/proxy/flow.ts'
 
 const VERDICT = {
-  ...{ action: 'allow', reason: 'default', rule: 'default', decision: null, metered: null },
+  action: 'allow',
+  reason: 'default',
+  rule: 'default',
+  decision: null,
+  metered: null,
 } as const
-const FACTS = {
-  ...{ number: 1, timeMs: 0, zone: '', user: '', identity: '', address: '', method: 'CONNECT' },
-  ...{ host: 'a.test', port: 443, path: '' },
-} as const
+const CLIENT = { zone: '', user: '', identity: '', address: '' } as const
+const ASKED = { number: 1, timeMs: 0, method: 'CONNECT', host: 'a.test', port: 443, path: '' }
 
 describe('what the lists say of the server name', () => {
   function check(host: [string, string], name: [string, string], expected: [string, string]) {
     it(`${host} and ${name}`, () => {
       const [categories, platforms] = host
-      const flow = new Flow({ ...FACTS, categories, platforms }, VERDICT, () => {})
+      const flow = new Flow({ ...CLIENT, ...ASKED, categories, platforms }, VERDICT, () => {})
       expect(flow.record('opened', 1)).toMatchObject({ categories, platforms })
       flow.addLabels({ categories: name[0], platforms: name[1] })
       flow.end('complete', 2)

@@ -163,7 +163,10 @@ describe('records', () => {
   })
   check('one byte too large', Buffer.from([0x16, 3, 1, 0x40, 0x01]), not('malformed'))
   check('much too large', Buffer.from([0x16, 3, 1, 0xff]), not('malformed'))
-  check('another major version', Buffer.from([0x16, 2]), not('malformed'))
+  check('another major version', Buffer.from([0x16, 2]), not('not-tls'))
+  check('a protocol that begins as an alert would', Buffer.from([0x15, 0x1c]), not('not-tls'))
+  const changed = Buffer.concat([first, Buffer.from([0x16, 2])])
+  check('another major version in the middle', changed, not('malformed'))
   check('a ServerHello', tlsRecord(message(helloBody(), { type: 2 })), not('malformed'))
   check('two hellos in one', tlsRecord(Buffer.concat([hello, hello])), not('malformed'))
   check('two hellos', Buffer.concat([tlsRecord(hello), tlsRecord(hello)]), named('www.example.se'))
@@ -172,16 +175,16 @@ describe('records', () => {
   check('a message that promises more', tlsRecord(message(helloBody(), { lie: 1 })), 'more')
 })
 
-describe('what is no hello is told by its first byte', () => {
-  for (const [name, bytes, kind] of [
-    ['SSH', Buffer.from('SSH-2.0-OpenSSH_9.2\r\n'), 'not-tls'],
-    ['HTTP', Buffer.from('GET / HTTP/1.1\r\n'), 'not-tls'],
-    ['a hello of SSLv2', Buffer.from([0x80, 0x2e, 1, 3, 1]), 'not-tls'],
-    ['an alert first', tlsRecord(Buffer.from([1, 90]), { type: 0x15 }), 'malformed'],
-    ['application data', tlsRecord(Buffer.alloc(20), { type: 0x17 }), 'malformed'],
+describe('what is no hello is told by its first byte, or two', () => {
+  for (const [name, bytes, kind, decidedAfter] of [
+    ['SSH', Buffer.from('SSH-2.0-OpenSSH_9.2\r\n'), 'not-tls', 1],
+    ['HTTP', Buffer.from('GET / HTTP/1.1\r\n'), 'not-tls', 1],
+    ['a hello of SSLv2', Buffer.from([0x80, 0x2e, 1, 3, 1]), 'not-tls', 1],
+    ['an alert first', tlsRecord(Buffer.from([1, 90]), { type: 0x15 }), 'malformed', 2],
+    ['application data', tlsRecord(Buffer.alloc(20), { type: 0x17 }), 'malformed', 2],
   ] as const) {
     it(name, () => {
-      expect(read(...oneByOne(bytes))).toEqual({ state: not(kind), bytes: 1 })
+      expect(read(...oneByOne(bytes))).toEqual({ state: not(kind), bytes: decidedAfter })
       expect(read(copyOf(bytes)).state).toEqual(not(kind))
     })
   }
@@ -192,7 +195,7 @@ describe('the byte that decides', () => {
     it(name, () => expect(read(...oneByOne(bytes))).toEqual({ state: expected, bytes: at }))
   const hello = helloFor(site)
   decided('the last of a hello', hello, hello.length, named('www.example.se'))
-  decided('a major version', Buffer.from([0x16, 9, 1]), 2, not('malformed'))
+  decided('a major version', Buffer.from([0x16, 9, 1]), 2, not('not-tls'))
   decided('a record too large', Buffer.from([0x16, 3, 1, 0x41, 0]), 4, not('malformed'))
   decided('a type of message', tlsRecord(message(helloBody(), { type: 2 })), 6, not('malformed'))
   decided('16 MiB promised', Buffer.from([0x16, 3, 1, 0, 9, 1, 1, 0, 0]), 7, not('incomplete'))
