@@ -117,7 +117,7 @@ export class Tunnel {
   #pass(bytes: Buffer, fromClient: boolean): void {
     const from = fromClient ? this.#client : this.#origin
     const to = fromClient ? this.#origin : this.#client
-    if (to.wire.destroyed) {
+    if (!to.wire.writable) {
       this.#lose(bytes.length, fromClient ? 'origin-closed' : 'client-closed')
       return
     }

@@ -105,7 +105,7 @@ export class Wire {
 
   /** True where it may be written to. */
   get writable(): boolean {
-    return !this.destroyed && !this.ending
+    return !(this.destroyed || this.ending)
   }
 
   resume(): void {
@@ -206,7 +206,7 @@ export class Wire {
   }
 
   #fail(status: number): void {
-    this.error = status
+    this.error ||= status
     this.destroy()
   }
 
@@ -217,8 +217,6 @@ export class Wire {
     this.#corked = null
     this.owner.onClose()
   }
-
-  // --- reading ---
 
   /** Called by the runtime: `count` bytes lie in the buffer that we gave it. Returns the next one. */
   received(count: number): Uint8Array | undefined {
@@ -270,7 +268,8 @@ export class Wire {
   readEnded(status: number): void {
     if (this.destroyed) return
     this.#reading = false
-    if (status !== END_OF_FILE) {
+    // After a write that failed the end is not the other side's: it has reset.
+    if (status !== END_OF_FILE || this.error !== 0) {
       this.#fail(status)
       return
     }
@@ -278,8 +277,6 @@ export class Wire {
     this.owner.onEnd()
     this.#closeWhereDone()
   }
-
-  // --- writing ---
 
   /** The shared buffer is read into again before the kernel may have taken this. */
   #writeCopy(bytes: Buffer): void {
