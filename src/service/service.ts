@@ -183,12 +183,13 @@ export class Service {
     const { settings, warnings } = this.#configuration
     // First, because only one service can have it.
     if (!(await this.#control.listen())) throw new Error(alreadyRuns(this.#state))
-    await this.#threads.start()
+    // Before the threads: who asks them for the portal finds it there.
     for (const endpoint of settings.listen.portal) {
       const why = await listenFault(endpoint)
       if (why !== null) throw new ListenError(endpoint, why, 'listen.portal')
     }
     await this.#portal.listen(settings.listen.portal)
+    await this.#threads.start()
     const built = this.#lists.inForce
     this.#threads.replace(this.#world(this.#configuration, built, this.#policy.version))
     this.#ledgers.start()
