@@ -102,11 +102,11 @@ const limitKeys = group({
   slowestOver: duration('1s', '1h', '5m')
     .prefault('5m')
     .meta(about('The time that `slowestBytes` is an average over.')),
-  poolPerOrigin: integer(0, 1_000, 64)
-    .prefault(64)
+  poolPerOrigin: integer(0, 10_000, 256)
+    .prefault(256)
     .meta(about('Idle connections kept to one origin, for each proxy thread.')),
-  poolTotal: integer(0, 100_000, 1_024)
-    .prefault(1_024)
+  poolTotal: integer(0, 100_000, 4_096)
+    .prefault(4_096)
     .meta(about('Idle connections kept to all origins, for each proxy thread.')),
   poolIdle: duration('100ms', '10m', '30s')
     .prefault('30s')
