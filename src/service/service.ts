@@ -181,17 +181,16 @@ export class Service {
 
   async start(): Promise<void> {
     const { settings, warnings } = this.#configuration
-    // First, because only one service can have it.
+    // First, because only one service can have it. The portal before the threads, who send people there.
     if (!(await this.#control.listen())) throw new Error(alreadyRuns(this.#state))
-    // Before the threads: who asks them for the portal finds it there.
-    for (const endpoint of settings.listen.portal) {
-      const why = await listenFault(endpoint)
-      if (why !== null) throw new ListenError(endpoint, why, 'listen.portal')
+    for (const at of settings.listen.portal) {
+      const why = await listenFault(at)
+      if (why !== null) throw new ListenError(at, why, 'listen.portal')
     }
     await this.#portal.listen(settings.listen.portal)
     await this.#threads.start()
-    const built = this.#lists.inForce
-    this.#threads.replace(this.#world(this.#configuration, built, this.#policy.version))
+    const { inForce } = this.#lists
+    this.#threads.replace(this.#world(this.#configuration, inForce, this.#policy.version))
     this.#ledgers.start()
     this.#watch.set(this.#watched(this.#configuration))
     this.#watch.start(() => void this.reload('a file has changed'))
