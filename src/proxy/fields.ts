@@ -41,6 +41,12 @@ export function parseFields(text: string, start: number, fieldsMax: number): Fie
   return fault ?? fields
 }
 
+/** All fields of a head that has been read and found right, as they came: read anew, so not on every path. */
+export function fieldsOf(head: string): Fields {
+  const fields = parseFields(head, head.indexOf('\r\n') + 2, Number.MAX_SAFE_INTEGER)
+  return typeof fields === 'string' ? [] : fields
+}
+
 /** The members of a comma-separated list, lower case, empty ones left out (RFC 9110 section 5.6.1). */
 export function listOf(value: string): string[] {
   const members: string[] = []

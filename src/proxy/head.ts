@@ -23,7 +23,7 @@ import {
   VIA,
 } from './field-names.ts'
 import { scan } from './field-scan.ts'
-import { type Fields, keptLines, listOf, NO_NAMES, nominations, parseFields } from './fields.ts'
+import { type Fields, fieldsOf, keptLines, listOf, NO_NAMES, nominations } from './fields.ts'
 import {
   CHUNKED,
   type Framing,
@@ -134,9 +134,7 @@ class Request implements RequestHead {
   }
 
   get fields(): Fields {
-    const start = this.#text.indexOf('\r\n') + 2
-    const fields = parseFields(this.#text, start, Number.MAX_SAFE_INTEGER)
-    return typeof fields === 'string' ? [] : fields
+    return fieldsOf(this.#text)
   }
 
   read(fieldsMax: number, lineBytesMax: number): Reason | null {

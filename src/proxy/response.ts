@@ -6,7 +6,7 @@
  */
 import { CONNECTION, CONTENT_LENGTH, TRANSFER_ENCODING, WWW_AUTHENTICATE } from './field-names.ts'
 import { scan } from './field-scan.ts'
-import { type Fields, keptLines, NO_NAMES, nominations, parseFields } from './fields.ts'
+import { type Fields, fieldsOf, keptLines, NO_NAMES, nominations } from './fields.ts'
 import {
   CHUNKED,
   CLOSE,
@@ -70,9 +70,7 @@ class Response implements ResponseHead {
   }
 
   get fields(): Fields {
-    const start = this.#text.indexOf('\r\n') + 2
-    const fields = parseFields(this.#text, start, Number.MAX_SAFE_INTEGER)
-    return typeof fields === 'string' ? [] : fields
+    return fieldsOf(this.#text)
   }
 
   read(method: string, fieldsMax: number): boolean {
